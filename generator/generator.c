@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* uml-generator: reads every definition, writes for each guest a drop-in of uml@NAME.service, and for all of them one of
+ * uml.target. The manager runs it in early boot and in each daemon-reload, and waits for it: no NSS, no processes, no
+ * sockets, no look at disk images (their file systems may not be mounted yet), no fsync. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "definition.h"
+#include "domain-xml.h"
+#include "escape.h"
+#include "log.h"
+#include "output.h"
+#include "unit.h"
+#include "util.h"
+
+/* Where an autostart link leads; the manager goes by its name alone. */
+#define TEMPLATE_PATH(user) ((user) ? USER_UNIT_DIR "/uml@.service" : SYSTEM_UNIT_DIR "/uml@.service")
+#define DIRECTORIES_MAX 3
+
+/* Where definitions are; the first directory that has a name wins. */
+typedef struct Directory {
+        char *path; /* as the user knows it */
+        int fd;     /* -EBADF if it is not there */
+} Directory;
+
+typedef struct Guest {
+        char *name;
+        const Directory *directory;
+} Guest;
+
+typedef struct Run {
+        const char *root; /* $UML_GENERATOR_ROOT, for tests and images; else "" */
+        bool user;
+        int output;
+        char *seed; /* of UUIDs */
+        Directory directories[DIRECTORIES_MAX];
+        size_t n_directories;
+        Guest *guests;
+        size_t n_guests;
+        bool failed;
+} Run;
+
+static void PRINTF_LIKE(3, 4) complain(Run *run, int level, const char *format, ...) {
+        _cleanup_free_ char *line = NULL;
+        va_list ap;
+        int n;
+
+        if (level <= LOG_ERR)
+                run->failed = true;
+
+        va_start(ap, format);
+        n = vasprintf(&line, format, ap);
+        va_end(ap);
+        if (n < 0)
+                line = NULL;
+        log_line(level, line ?: "uml-generator: out of memory");
+}
+
+/* Directories */
+
+static int open_below_root(const Run *run, const char *path, int flags) {
+        _cleanup_free_ char *p = NULL;
+        int fd;
+
+        if (asprintf(&p, "%s%s", run->root, path) < 0) {
+                p = NULL;
+                return -ENOMEM;
+        }
+        fd = open(p, flags | O_CLOEXEC);
+        return fd < 0 ? negative_errno() : fd;
+}
+
+static int add_directory(Run *run, const char *base, const char *rest) {
+        Directory *d = &run->directories[run->n_directories];
+
+        if (asprintf(&d->path, "%s%s", base, rest) < 0) {
+                d->path = NULL;
+                return -ENOMEM;
+        }
+        if (d->path[0] != '/' || !text_is_value(d->path)) {
+                complain(run, LOG_ERR, "uml-generator: a directory of definitions has a name that no unit file can hold; it is not searched");
+                free(d->path);
+                return 0;
+        }
+        run->n_directories++;
+        d->fd = open_below_root(run, d->path, O_RDONLY | O_DIRECTORY);
+        if (d->fd < 0 && d->fd != -ENOENT)
+                complain(run, LOG_ERR, "%s: error: the directory cannot be opened: %s", d->path, strerror(-d->fd));
+        return 0;
+}
+
+static int find_directories(Run *run) {
+        const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
+        int r = 0;
+
+        if (!run->user) {
+                r = add_directory(run, "", "/etc/uml");
+                if (r >= 0)
+                        r = add_directory(run, "", "/run/uml");
+                if (r >= 0)
+                        r = add_directory(run, "", "/usr/share/uml");
+                return r;
+        }
+        if (config && *config)
+                r = add_directory(run, config, "/uml");
+        else if (home && *home)
+                r = add_directory(run, home, "/.config/uml");
+        if (r >= 0 && runtime && *runtime)
+                r = add_directory(run, runtime, "/uml");
+        return r;
+}
+
+static int compare_guest(const void *a, const void *b) {
+        return strcmp(((const Guest *) a)->name, ((const Guest *) b)->name);
+}
+
+static int add_guest(Run *run, size_t n_of_earlier_directories, const Directory *directory, const char *stem) {
+        const Guest key = {.name = (char *) stem};
+        Guest *g;
+
+        if (n_of_earlier_directories > 0 &&
+            bsearch(&key, run->guests, n_of_earlier_directories, sizeof(Guest), compare_guest))
+                return 0; /* overridden */
+        if (grow(&run->guests, run->n_guests, sizeof(Guest)) < 0)
+                return -ENOMEM;
+        g = &run->guests[run->n_guests];
+        *g = (Guest) {.name = strdup(stem), .directory = directory};
+        if (!g->name)
+                return -ENOMEM;
+        run->n_guests++;
+        return 0;
+}
+
+static int list_directory(Run *run, const Directory *directory) {
+        size_t earlier = run->n_guests;
+        struct dirent *entry;
+        int fd, r = 0;
+        DIR *dir;
+
+        fd = fcntl(directory->fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return negative_errno();
+        dir = fdopendir(fd);
+        if (!dir) {
+                safe_close(fd);
+                return negative_errno();
+        }
+
+        while (r >= 0 && (errno = 0, entry = readdir(dir))) {
+                size_t n = strlen(entry->d_name);
+                char stem[NAME_MAX + 1];
+
+                if (entry->d_name[0] == '.' || n <= 4 || !streq(entry->d_name + n - 4, ".xml"))
+                        continue;
+                memcpy(stem, entry->d_name, n - 4);
+                stem[n - 4] = 0;
+                if (domain_name_is_valid(stem))
+                        r = add_guest(run, earlier, directory, stem);
+                else if (text_is_clean(entry->d_name))
+                        complain(run, LOG_ERR, "%s/%s: error: a guest's name is 1 to %d of A-Z a-z 0-9 _ . : -, and begins with a letter or digit; rename the file",
+                                 directory->path, entry->d_name, DOMAIN_NAME_MAX);
+                else
+                        complain(run, LOG_ERR, "%s: error: a file here has control characters in its name; rename it", directory->path);
+        }
+        if (r >= 0 && errno != 0)
+                r = negative_errno();
+        (void) closedir(dir);
+
+        qsort(run->guests, run->n_guests, sizeof(Guest), compare_guest);
+        return r;
+}
+
+/* What one directory holds is no reason to give up the others' guests. */
+static void list_directories(Run *run) {
+        for (size_t i = 0; i < run->n_directories; i++) {
+                const Directory *d = &run->directories[i];
+                int r = d->fd >= 0 ? list_directory(run, d) : 0;
+
+                if (r < 0)
+                        complain(run, LOG_ERR, "%s: error: the directory cannot be read: %s", d->path, strerror(-r));
+        }
+}
+
+/* One guest */
+
+typedef struct Messages {
+        Run *run;
+        const char *source;
+        char **errors; /* each with its place */
+        size_t n_errors;
+} Messages;
+
+static void add_error(Messages *m, char *line) {
+        if (!line || grow(&m->errors, m->n_errors, sizeof(char *)) < 0)
+                free(line);
+        else
+                m->errors[m->n_errors++] = line;
+}
+
+static void on_report(void *userdata, Severity severity, unsigned line, unsigned column, const char *text) {
+        bool is_error = severity == SEVERITY_ERROR;
+        Messages *m = userdata;
+        char *s;
+
+        if (asprintf(&s, "%s:%u:%u: %s: %s", m->source, line, column, is_error ? "error" : "warning", text) < 0)
+                s = NULL;
+        complain(m->run, is_error ? LOG_ERR : LOG_WARNING, "%s", s ?: "uml-generator: out of memory");
+        if (is_error)
+                add_error(m, s);
+        else
+                free(s);
+}
+
+static int write_dropin(Run *run, const Guest *g, const Domain *d, Messages *m) {
+        _cleanup_free_ char *text = NULL;
+        char subdirectory[DOMAIN_NAME_MAX + 32];
+        size_t size = 0;
+        FILE *f;
+        int r;
+
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        r = d ? unit_write(f, d, m->source) : unit_write_refused(f, m->source, m->errors, m->n_errors);
+        if (fclose(f) != 0 && r >= 0)
+                r = -ENOMEM;
+        if (r < 0)
+                return r;
+
+        (void) snprintf(subdirectory, sizeof(subdirectory), "uml@%s.service.d", g->name);
+        return output_file(run->output, subdirectory, "50-domain.conf", text, size);
+}
+
+/* Returns 1 if there is no such guest, because its definition is masked. */
+static int read_guest(const Guest *g, Messages *m, Domain **ret) {
+        char filename[DOMAIN_NAME_MAX + 8];
+        _cleanup_free_ char *text = NULL;
+        const char *reason = NULL;
+        size_t size;
+        int r;
+
+        (void) snprintf(filename, sizeof(filename), "%s.xml", g->name);
+        r = definition_read(g->directory->fd, filename, &text, &size, &reason);
+        if (r < 0) {
+                _cleanup_free_ char *s = NULL;
+
+                if (asprintf(&s, "%s (%s)", reason, strerror(-r)) < 0)
+                        s = NULL;
+                on_report(m, SEVERITY_ERROR, 1, 1, s ?: reason);
+        }
+        if (r != 0)
+                return r;
+        return domain_read_xml(text, size, g->name, on_report, m, ret);
+}
+
+/* Returns 1 if the guest is masked, else 0, or a negative errno that was not reported yet. */
+static int generate_guest(Run *run, const Guest *g) {
+        __attribute__((cleanup(domain_freep))) Domain *d = NULL;
+        _cleanup_free_ char *source = NULL;
+        Messages m = {.run = run};
+        int r;
+
+        if (asprintf(&source, "%s/%s.xml", g->directory->path, g->name) < 0) {
+                source = NULL;
+                return -ENOMEM;
+        }
+        m.source = source;
+
+        r = read_guest(g, &m, &d);
+        if (r == 1)
+                return r;
+        if (r < 0 && m.n_errors == 0)
+                on_report(&m, SEVERITY_ERROR, 1, 1, strerror(-r));
+        if (d)
+                domain_default_uuid(d, run->seed);
+
+        r = write_dropin(run, g, d, &m);
+        for (size_t i = 0; i < m.n_errors; i++)
+                free(m.errors[i]);
+        free(m.errors);
+        return r;
+}
+
+/* Autostart: libvirt's convention is a link of the definition's name, in autostart/ beside the definitions. It counts if
+ * it leads to the definition that is in force. */
+static int generate_autostart(Run *run, const Guest *g) {
+        const Directory *config = &run->directories[0];
+        char link[DOMAIN_NAME_MAX + 32], unit[DOMAIN_NAME_MAX + 32], filename[DOMAIN_NAME_MAX + 8];
+        struct stat of_link, of_definition;
+
+        (void) snprintf(link, sizeof(link), "autostart/%s.xml", g->name);
+        (void) snprintf(unit, sizeof(unit), "uml@%s.service", g->name);
+        (void) snprintf(filename, sizeof(filename), "%s.xml", g->name);
+
+        if (config->fd < 0)
+                return 0;
+        if (fstatat(config->fd, link, &of_link, 0) < 0) {
+                if (errno == ENOENT && fstatat(config->fd, link, &of_link, AT_SYMLINK_NOFOLLOW) < 0)
+                        return 0;
+                complain(run, LOG_WARNING, "%s/%s: warning: the link leads to nothing; the guest is not started at boot", config->path, link);
+                return 0;
+        }
+        if (fstatat(g->directory->fd, filename, &of_definition, 0) < 0 || of_link.st_dev != of_definition.st_dev ||
+            of_link.st_ino != of_definition.st_ino) {
+                complain(run, LOG_WARNING, "%s/%s: warning: this is no link to %s/%s; the guest is not started at boot", config->path, link,
+                         g->directory->path, filename);
+                return 0;
+        }
+        return output_link(run->output, "uml.target.wants", unit, TEMPLATE_PATH(run->user));
+}
+
+static int generate_target(Run *run) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        FILE *f;
+
+        if (run->n_guests == 0)
+                return 0;
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        fputs("# Made by uml-generator(8). The target names every guest, so that the manager knows them all:\n"
+              "# `systemctl list-units --all 'uml@*'` shows them.\n"
+              "[Unit]\n", f);
+        for (size_t i = 0; i < run->n_guests; i++)
+                fprintf(f, "After=uml@%s.service\n", run->guests[i].name);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return output_file(run->output, "uml.target.d", "50-domains.conf", text, size);
+}
+
+static void generate(Run *run) {
+        size_t kept = 0;
+        int r;
+
+        for (size_t i = 0; i < run->n_guests; i++) {
+                Guest *g = &run->guests[i];
+
+                r = generate_guest(run, g);
+                if (r == 1) {
+                        free(g->name);
+                        continue;
+                }
+                run->guests[kept++] = *g;
+                if (r >= 0)
+                        r = generate_autostart(run, &run->guests[kept - 1]);
+                if (r < 0)
+                        complain(run, LOG_ERR, "%s/%s.xml: error: the unit's configuration cannot be written: %s",
+                                 run->guests[kept - 1].directory->path, run->guests[kept - 1].name, strerror(-r));
+        }
+        run->n_guests = kept;
+
+        r = generate_target(run);
+        if (r < 0)
+                complain(run, LOG_ERR, "uml-generator: uml.target's configuration cannot be written: %s", strerror(-r));
+}
+
+/* What makes a default UUID this host's, or this user's: the machine ID, with the user's number. */
+static int read_seed(Run *run) {
+        char id[33] = "";
+        int fd = open_below_root(run, "/etc/machine-id", O_RDONLY | O_NOCTTY);
+
+        if (fd >= 0) {
+                ssize_t n = read(fd, id, sizeof(id) - 1);
+
+                id[n > 0 ? n : 0] = 0;
+                id[strcspn(id, "\n")] = 0;
+                safe_close(fd);
+        }
+        if (asprintf(&run->seed, "%s/%ld", id, run->user ? (long) getuid() : -1L) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+static void run_done(Run *run) {
+        for (size_t i = 0; i < run->n_guests; i++)
+                free(run->guests[i].name);
+        free(run->guests);
+        for (size_t i = 0; i < run->n_directories; i++) {
+                safe_close(run->directories[i].fd);
+                free(run->directories[i].path);
+        }
+        free(run->seed);
+        safe_close(run->output);
+}
+
+int main(int argc, char *argv[]) {
+        const char *scope = getenv("SYSTEMD_SCOPE"), *root = getenv("UML_GENERATOR_ROOT");
+        Run run = {.root = root ?: "", .user = scope && streq(scope, "user"), .output = -EBADF};
+        int r;
+
+        log_to_kmsg(!run.user && !root);
+
+        if (argc != 2 && argc != 4) {
+                complain(&run, LOG_ERR, "uml-generator: this is a systemd.generator(7): it is called with one or three directories");
+                return EXIT_FAILURE;
+        }
+        run.output = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (run.output < 0) {
+                complain(&run, LOG_ERR, "%s: error: the output directory cannot be opened: %m", argv[1]);
+                return EXIT_FAILURE;
+        }
+
+        r = find_directories(&run);
+        if (r >= 0)
+                r = read_seed(&run);
+        if (r < 0)
+                complain(&run, LOG_ERR, "uml-generator: %s", strerror(-r));
+        else {
+                list_directories(&run);
+                generate(&run);
+        }
+
+        run_done(&run);
+        return run.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

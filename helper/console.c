@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+
+#include "console.h"
+#include "lines.h"
+
+#define READ_SIZE 65536
+#define INPUT_SIZE 4096
+#define CLIENTS_MAX 32
+#define PROMPT_DELAY (150 * USEC_PER_MSEC) /* an unfinished line that is left alone so long is shown */
+
+typedef struct Client {
+        Console *console;
+        Io io;
+        unsigned long lost; /* bytes */
+        bool is_pty;
+        struct Client *next;
+} Client;
+
+struct Console {
+        const char *name;
+        Loop *loop;
+        Journal *journal;
+        Io line; /* our end of the socketpair; fd -EBADF without a kernel */
+        Timer prompt;
+        Lines lines;
+        char last_line[257];
+
+        char input[INPUT_SIZE]; /* from clients, not yet taken by the guest */
+        size_t input_size;
+
+        Io listener;
+        Client *clients;
+        unsigned n_clients;
+
+        Client pty;     /* in no list; watched only while somebody has the pty open */
+        Io pty_opening; /* inotify: somebody opens it */
+};
+
+/* Clients */
+
+static void client_watch(Client *client) {
+        uint32_t events = 0;
+
+        if (client->console->input_size == 0)
+                events |= EPOLLIN;
+        if (client->lost > 0)
+                events |= EPOLLOUT;
+        /* Without events there would be no word of a hang-up, and epoll tells that in any case. */
+        (void) loop_watch(client->console->loop, &client->io, events ? events : EPOLLRDHUP);
+}
+
+static void watch_clients(Console *c) {
+        for (Client *client = c->clients; client; client = client->next)
+                client_watch(client);
+        if (c->pty.io.events)
+                client_watch(&c->pty);
+}
+
+static void drop_client(Client *client) {
+        Console *c = client->console;
+
+        loop_unwatch(c->loop, &client->io);
+        client->lost = 0;
+        if (client->is_pty)
+                return; /* closed by its user; the pty itself stays */
+
+        for (Client **p = &c->clients; *p; p = &(*p)->next)
+                if (*p == client) {
+                        *p = client->next;
+                        break;
+                }
+        c->n_clients--;
+        safe_close(client->io.fd);
+        free(client);
+}
+
+/* Returns how much was taken. */
+static size_t client_write(Client *client, const char *data, size_t size) {
+        ssize_t n = client->is_pty ? write(client->io.fd, data, size)
+                                   : send(client->io.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        return n < 0 ? 0 : (size_t) n; /* a client that went away is noticed by epoll */
+}
+
+static void client_output(Client *client, const char *data, size_t size) {
+        if (client->lost == 0) {
+                size_t n = client_write(client, data, size);
+
+                data += n;
+                size -= n;
+        }
+        if (size > 0) {
+                client->lost += size;
+                client_watch(client);
+        }
+}
+
+static void client_tell_loss(Client *client) {
+        char text[80];
+        int n = snprintf(text, sizeof(text), "\r\n[uml-helper: %lu bytes were lost here: read faster]\r\n", client->lost);
+
+        if (client_write(client, text, (size_t) n) > 0)
+                client->lost = 0;
+}
+
+static void send_input(Console *c) {
+        ssize_t n = 0;
+
+        if (c->input_size > 0)
+                n = send(c->line.fd, c->input, c->input_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0)
+                n = errno == EAGAIN || errno == EINTR ? 0 : (ssize_t) c->input_size; /* nobody there: typed into the void */
+        c->input_size -= (size_t) n;
+        memmove(c->input, c->input + n, c->input_size);
+
+        if (c->line.fd >= 0)
+                (void) loop_watch(c->loop, &c->line, EPOLLIN | (c->input_size > 0 ? EPOLLOUT : 0));
+        watch_clients(c);
+}
+
+static void on_client(void *userdata, uint32_t events) {
+        Client *client = userdata;
+        Console *c = client->console;
+        ssize_t n;
+
+        if (events & EPOLLOUT)
+                client_tell_loss(client);
+        if (events & EPOLLIN && c->input_size == 0) {
+                n = read(client->io.fd, c->input, sizeof(c->input));
+                if (n > 0) {
+                        c->input_size = (size_t) n;
+                        send_input(c);
+                        return;
+                }
+                if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+                        drop_client(client);
+                        return;
+                }
+        }
+        if (events & (EPOLLHUP | EPOLLERR)) {
+                drop_client(client);
+                return;
+        }
+        client_watch(client);
+}
+
+static void on_connection(void *userdata, uint32_t events) {
+        Console *c = userdata;
+        Client *client;
+        int fd;
+
+        fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+                return;
+        client = c->n_clients < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+        if (!client) {
+                static const char full[] = "[uml-helper: this console has too many clients]\r\n";
+
+                (void) send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+                safe_close(fd);
+                return;
+        }
+        *client = (Client) {.console = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
+        c->clients = client;
+        c->n_clients++;
+        client_watch(client);
+}
+
+static int listen_for_clients(Console *c) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd, r;
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s.sock", c->name);
+        (void) unlink(address.sun_path);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return negative_errno();
+        c->listener = (Io) {.fd = fd, .function = on_connection, .userdata = c};
+        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, CLIENTS_MAX) < 0)
+                return negative_errno();
+        r = loop_watch(c->loop, &c->listener, EPOLLIN);
+        return r;
+}
+
+/* The pty: its master is a client like others, but there only while somebody has the slave open: before, what is written
+ * would wait there and be shown, outdated, to who comes. inotify tells of the opening, a hang-up of the last close. */
+
+static void on_pty_opened(void *userdata, uint32_t events) {
+        Console *c = userdata;
+        char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];
+
+        while (read(c->pty_opening.fd, buffer, sizeof(buffer)) > 0)
+                ;
+        if (!c->pty.io.events)
+                client_watch(&c->pty);
+}
+
+static int open_pty(Console *c) {
+        _cleanup_close_ int master = -EBADF, slave = -EBADF, watch = -EBADF;
+        char path[64], link[32];
+        struct termios raw;
+
+        master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+        if (master < 0 || unlockpt(master) < 0 || ptsname_r(master, path, sizeof(path)) != 0)
+                return negative_errno();
+        slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (slave < 0 || tcgetattr(slave, &raw) < 0)
+                return negative_errno();
+        cfmakeraw(&raw); /* it stays so as long as the master is open */
+        if (tcsetattr(slave, TCSANOW, &raw) < 0 || fchmod(slave, 0600) < 0)
+                return negative_errno();
+
+        watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (watch < 0 || inotify_add_watch(watch, path, IN_OPEN) < 0)
+                return negative_errno();
+
+        (void) snprintf(link, sizeof(link), "%s.pty", c->name);
+        (void) unlink(link);
+        if (symlink(path, link) < 0)
+                return negative_errno();
+
+        c->pty = (Client) {.console = c, .is_pty = true, .io = {.fd = TAKE_FD(master), .function = on_client, .userdata = &c->pty}};
+        c->pty_opening = (Io) {.fd = TAKE_FD(watch), .function = on_pty_opened, .userdata = c};
+        return loop_watch(c->loop, &c->pty_opening, EPOLLIN);
+}
+
+/* The guest's output */
+
+static void on_line(void *userdata, int priority, const char *text, size_t size) {
+        Console *c = userdata;
+        size_t n = MIN_OF(size, sizeof(c->last_line) - 1);
+
+        for (size_t i = 0; i < n; i++)
+                c->last_line[i] = (unsigned char) text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+        c->last_line[n] = 0;
+        journal_console(c->journal, priority, c->name, text, size);
+}
+
+static void on_prompt(void *userdata) {
+        Console *c = userdata;
+
+        lines_flush(&c->lines, on_line, c);
+}
+
+static void output(Console *c, const char *data, size_t size) {
+        Client *next;
+
+        lines_add(&c->lines, data, size, on_line, c);
+        if (c->lines.size > 0)
+                loop_set_timer(c->loop, &c->prompt, PROMPT_DELAY);
+        else
+                loop_clear_timer(c->loop, &c->prompt);
+
+        for (Client *client = c->clients; client; client = next) {
+                next = client->next;
+                client_output(client, data, size);
+        }
+        if (c->pty.io.events)
+                client_output(&c->pty, data, size);
+}
+
+/* False: there is nothing more, for now or ever. */
+static bool read_output(Console *c, bool *ret_end) {
+        char buffer[READ_SIZE];
+        ssize_t n;
+
+        do
+                n = read(c->line.fd, buffer, sizeof(buffer));
+        while (n < 0 && errno == EINTR);
+
+        *ret_end = n == 0 || (n < 0 && errno != EAGAIN);
+        if (n > 0)
+                output(c, buffer, (size_t) n);
+        return n > 0;
+}
+
+static void on_output(void *userdata, uint32_t events) {
+        Console *c = userdata;
+        bool end;
+
+        if (events & EPOLLOUT)
+                send_input(c);
+        if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+                (void) read_output(c, &end);
+                if (end) /* the guest closed the device; nothing more will come, and epoll would not stop saying so */
+                        loop_unwatch(c->loop, &c->line);
+        }
+}
+
+int console_connect(Console *c) {
+        int pair[2], r;
+
+        console_disconnect(c);
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return negative_errno();
+        if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0) {
+                r = negative_errno();
+                goto fail;
+        }
+        c->line.fd = pair[0];
+        r = loop_watch(c->loop, &c->line, EPOLLIN);
+        if (r < 0)
+                goto fail;
+        c->input_size = 0;
+        watch_clients(c);
+        return pair[1];
+
+fail:
+        safe_close(pair[0]);
+        safe_close(pair[1]);
+        c->line.fd = -EBADF;
+        return r;
+}
+
+void console_disconnect(Console *c) {
+        bool end;
+
+        if (c->line.fd < 0)
+                return;
+        while (read_output(c, &end))
+                ;
+        loop_clear_timer(c->loop, &c->prompt);
+        lines_flush(&c->lines, on_line, c);
+        loop_unwatch(c->loop, &c->line);
+        c->line.fd = safe_close(c->line.fd);
+}
+
+const char *console_last_line(const Console *c) {
+        return c->last_line;
+}
+
+int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, bool with_clients) {
+        Console *c = calloc(1, sizeof(*c));
+        int r = 0;
+
+        if (!c)
+                return -ENOMEM;
+        *c = (Console) {
+                .name = name,
+                .loop = loop,
+                .journal = journal,
+                .line = {.fd = -EBADF, .function = on_output, .userdata = c},
+                .prompt = {.function = on_prompt, .userdata = c},
+                .listener.fd = -EBADF,
+                .pty.io.fd = -EBADF,
+                .pty_opening.fd = -EBADF,
+        };
+        if (with_clients) {
+                r = listen_for_clients(c);
+                if (r >= 0)
+                        r = open_pty(c);
+        }
+        if (r < 0) {
+                console_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+static void close_io(Loop *loop, Io *io) {
+        if (io->fd >= 0)
+                loop_unwatch(loop, io);
+        io->fd = safe_close(io->fd);
+}
+
+Console *console_free(Console *c) {
+        if (!c)
+                return NULL;
+        console_disconnect(c);
+        while (c->clients)
+                drop_client(c->clients);
+        close_io(c->loop, &c->listener);
+        close_io(c->loop, &c->pty.io);
+        close_io(c->loop, &c->pty_opening);
+        free(c);
+        return NULL;
+}

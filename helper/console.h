@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "journal.h"
+#include "loop.h"
+
+/* One line of the guest's (con0, ssl3, or what the kernel prints on its stderr): the kernel has one end of a socketpair,
+ * all else is behind the other end, here. Its output goes to the journal and to every client; clients are who connects to
+ * NAME.sock, and who opens the pty that NAME.pty leads to, both in the current directory.
+ *
+ * The guest is never slowed: what a client does not read, it loses, and is told so. */
+
+typedef struct Console Console;
+
+/* With clients: makes socket and pty link; else only the journal listens. name is kept by reference. */
+int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, bool with_clients);
+Console *console_free(Console *c);
+
+/* A new socketpair for a kernel that is about to start; returns the kernel's end, which is the caller's. Whatever the
+ * last kernel left is over. */
+int console_connect(Console *c);
+
+/* After the kernel's end: reads what is left, and lets go. Nobody may hold the kernel's end any more. */
+void console_disconnect(Console *c);
+
+/* The last line, for a message; "" if there was none. Cleaned; at most 256 bytes. */
+const char *console_last_line(const Console *c);

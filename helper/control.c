@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "control.h"
+#include "util.h"
+
+#define CLIENTS_MAX 32
+
+struct ControlClient {
+        Control *control; /* NULL: freed while a request was under way */
+        Io io;
+        bool busy; /* a request is under way; nothing more is read until it is answered */
+        bool gone; /* the client went away meanwhile */
+        ControlClient *next;
+};
+
+struct Control {
+        Loop *loop;
+        Io listener;
+        ControlRequest function;
+        void *userdata;
+        ControlClient *clients;
+        unsigned n_clients;
+};
+
+static void drop_client(ControlClient *client) {
+        Control *c = client->control;
+
+        loop_unwatch(c->loop, &client->io);
+        client->io.fd = safe_close(client->io.fd);
+        if (client->busy) {
+                client->gone = true;
+                return;
+        }
+        for (ControlClient **p = &c->clients; *p; p = &(*p)->next)
+                if (*p == client) {
+                        *p = client->next;
+                        break;
+                }
+        c->n_clients--;
+        free(client);
+}
+
+static void on_client(void *userdata, uint32_t events) {
+        ControlClient *client = userdata;
+        char packet[MCONSOLE_PACKET_MAX], command[MCONSOLE_DATA_MAX];
+        ssize_t n;
+
+        n = events & EPOLLIN ? recv(client->io.fd, packet, sizeof(packet), MSG_DONTWAIT) : 0;
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                drop_client(client);
+                return;
+        }
+        client->busy = true;
+        (void) loop_watch(client->control->loop, &client->io, EPOLLRDHUP);
+        if (mconsole_unpack_request(packet, (size_t) n, command) < 0)
+                control_reply(client, true, "This is no mconsole request");
+        else
+                client->control->function(client->control->userdata, client, command);
+}
+
+void control_reply(ControlClient *client, bool failed, const char *text) {
+        char packet[MCONSOLE_PACKET_MAX];
+        size_t taken;
+
+        client->busy = false;
+        if (!client->control) {
+                free(client);
+                return;
+        }
+        if (client->gone) {
+                drop_client(client);
+                return;
+        }
+        do {
+                int n = mconsole_pack_reply(packet, failed, text, &taken);
+
+                /* Who does not read its answer has no claim on it. */
+                if (send(client->io.fd, packet, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+                        drop_client(client);
+                        return;
+                }
+                text += taken;
+        } while (*text);
+        (void) loop_watch(client->control->loop, &client->io, EPOLLIN);
+}
+
+static void on_connection(void *userdata, uint32_t events) {
+        Control *c = userdata;
+        ControlClient *client;
+        int fd;
+
+        fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+                return;
+        client = c->n_clients < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
+        if (!client) {
+                safe_close(fd);
+                return;
+        }
+        *client = (ControlClient) {.control = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
+        c->clients = client;
+        c->n_clients++;
+        if (loop_watch(c->loop, &client->io, EPOLLIN) < 0)
+                drop_client(client);
+}
+
+static int control_address(struct sockaddr_un *address, const char *path) {
+        *address = (struct sockaddr_un) {.sun_family = AF_UNIX};
+        if (strlen(path) >= sizeof(address->sun_path))
+                return -ENAMETOOLONG;
+        strcpy(address->sun_path, path);
+        return 0;
+}
+
+int control_new(Control **ret, Loop *loop, const char *path, ControlRequest function, void *userdata) {
+        struct sockaddr_un address;
+        Control *c;
+        int r;
+
+        r = control_address(&address, path);
+        if (r < 0)
+                return r;
+        c = calloc(1, sizeof(*c));
+        if (!c)
+                return -ENOMEM;
+        *c = (Control) {.loop = loop, .listener = {.function = on_connection, .userdata = c}, .function = function, .userdata = userdata};
+
+        (void) unlink(path);
+        c->listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (c->listener.fd < 0 || bind(c->listener.fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
+            listen(c->listener.fd, CLIENTS_MAX) < 0)
+                r = negative_errno();
+        else
+                r = loop_watch(loop, &c->listener, EPOLLIN);
+        if (r < 0) {
+                control_free(c);
+                return r;
+        }
+        *ret = c;
+        return 0;
+}
+
+Control *control_free(Control *c) {
+        if (!c)
+                return NULL;
+        while (c->clients) {
+                ControlClient *client = c->clients;
+
+                if (client->busy) { /* its control_reply() frees it */
+                        loop_unwatch(c->loop, &client->io);
+                        client->io.fd = safe_close(client->io.fd);
+                        c->clients = client->next;
+                        client->control = NULL;
+                } else
+                        drop_client(client);
+        }
+        if (c->listener.fd >= 0)
+                loop_unwatch(c->loop, &c->listener);
+        safe_close(c->listener.fd);
+        free(c);
+        return NULL;
+}
+
+static int wait_until(int fd, short events, uint64_t end) {
+        for (;;) {
+                struct pollfd p = {.fd = fd, .events = events};
+                uint64_t now = now_usec();
+                int n;
+
+                if (now >= end)
+                        return -ETIMEDOUT;
+                n = poll(&p, 1, (int) MIN_OF((end - now) / USEC_PER_MSEC + 1, (uint64_t) 60000));
+                if (n > 0)
+                        return 0;
+                if (n < 0 && errno != EINTR)
+                        return negative_errno();
+        }
+}
+
+int control_call(const char *path, const char *command, uint64_t timeout, MconsoleReply *ret) {
+        uint64_t end = now_usec() + timeout;
+        _cleanup_close_ int fd = -EBADF;
+        char packet[MCONSOLE_PACKET_MAX];
+        struct sockaddr_un address;
+        MconsoleReply reply = {};
+        ssize_t n;
+        int r;
+
+        r = control_address(&address, path);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+                return negative_errno();
+        r = mconsole_pack_request(packet, command);
+        if (r < 0)
+                return r;
+        if (send(fd, packet, (size_t) r, MSG_NOSIGNAL) < 0)
+                return negative_errno();
+
+        do {
+                r = wait_until(fd, POLLIN, end);
+                if (r < 0)
+                        break;
+                n = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+                r = n > 0 ? mconsole_add_reply(&reply, packet, (size_t) n) : n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EINTR ? 0 : negative_errno();
+        } while (r == 0);
+        if (r < 0) {
+                mconsole_reply_done(&reply);
+                return r;
+        }
+        *ret = reply;
+        return 0;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#include "journal.h"
+
+#define WAITING_MAX (2U * 1024U * 1024U) /* bytes of records that wait for journald */
+#define CLOSE_TIMEOUT (2 * USEC_PER_SEC)
+#define LINE_SIZE_MAX 2048 /* of the helper's own messages */
+
+typedef struct Record {
+        struct Record *next;
+        size_t size;
+        char data[];
+} Record;
+
+struct Journal {
+        int fd; /* -EBADF: write to stderr */
+        Loop *loop;
+        Io io;
+        char *fields; /* that each record has */
+        size_t fields_size;
+        Record *first, **end;
+        size_t waiting; /* bytes */
+        unsigned long lost;
+};
+
+static int journal_connect(void) {
+        const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0 || connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return negative_errno();
+        return TAKE_FD(fd);
+}
+
+static void on_writable(void *userdata, uint32_t events);
+
+int journal_new(Journal **ret, const char *name, const char *uuid) {
+        Journal *j = calloc(1, sizeof(*j));
+        int n;
+
+        if (!j)
+                return -ENOMEM;
+        n = asprintf(&j->fields, "SYSLOG_IDENTIFIER=uml-%s\nUML_DOMAIN=%s\n%s%s%s", name, name, uuid[0] ? "UML_DOMAIN_UUID=" : "",
+                     uuid, uuid[0] ? "\n" : "");
+        if (n < 0) {
+                free(j);
+                return -ENOMEM;
+        }
+        j->fields_size = (size_t) n;
+        j->end = &j->first;
+        /* systemd sets it where stderr is the journal's */
+        j->fd = getenv("JOURNAL_STREAM") ? journal_connect() : -EBADF;
+        j->io = (Io) {.fd = j->fd, .function = on_writable, .userdata = j};
+        *ret = j;
+        return 0;
+}
+
+void journal_attach(Journal *j, Loop *loop) {
+        j->loop = loop;
+        if (j->first && j->fd >= 0)
+                (void) loop_watch(loop, &j->io, EPOLLOUT);
+}
+
+/* The socket was taken from under us (its unit restarted): the next one listens at the same place. */
+static bool journal_reconnect(Journal *j) {
+        bool watched = j->io.events != 0;
+        int fd = journal_connect();
+
+        if (fd < 0)
+                return false;
+        if (watched)
+                loop_unwatch(j->loop, &j->io);
+        safe_close(j->fd);
+        j->fd = j->io.fd = fd;
+        if (watched)
+                (void) loop_watch(j->loop, &j->io, EPOLLOUT);
+        return true;
+}
+
+/* 1: sent; 0: to be tried again later; negative: it will never be sent. */
+static int send_record(Journal *j, const struct iovec *iov, size_t n) {
+        const struct msghdr message = {.msg_iov = (struct iovec *) iov, .msg_iovlen = n};
+
+        for (int attempt = 0; attempt < 2; attempt++) {
+                if (sendmsg(j->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+                        return 1;
+                if (errno == EAGAIN || errno == ENOBUFS)
+                        return 0;
+                if (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET)
+                        return negative_errno();
+                if (!journal_reconnect(j))
+                        return 0; /* journald is away; what waits, waits for it */
+        }
+        return 0;
+}
+
+static void keep_record(Journal *j, const struct iovec *iov, size_t n) {
+        size_t size = 0;
+        Record *r;
+
+        for (size_t i = 0; i < n; i++)
+                size += iov[i].iov_len;
+        r = j->waiting + size <= WAITING_MAX ? malloc(sizeof(*r) + size) : NULL;
+        if (!r) {
+                j->lost++;
+                return;
+        }
+        r->next = NULL;
+        r->size = 0;
+        for (size_t i = 0; i < n; i++) {
+                memcpy(r->data + r->size, iov[i].iov_base, iov[i].iov_len);
+                r->size += iov[i].iov_len;
+        }
+        *j->end = r;
+        j->end = &r->next;
+        j->waiting += size;
+        if (j->loop)
+                (void) loop_watch(j->loop, &j->io, EPOLLOUT);
+}
+
+/* Sends what waits, in order, as far as it goes. */
+static void send_waiting(Journal *j) {
+        while (j->first) {
+                Record *r = j->first;
+                const struct iovec iov = {r->data, r->size};
+                int k = send_record(j, &iov, 1);
+
+                if (k == 0)
+                        return;
+                if (k < 0)
+                        j->lost++;
+                j->first = r->next;
+                if (!j->first)
+                        j->end = &j->first;
+                j->waiting -= r->size;
+                free(r);
+        }
+        if (j->lost > 0) {
+                unsigned long n = j->lost;
+
+                j->lost = 0;
+                journal_log(j, PRIORITY_WARNING, "%lu lines were lost, because journald did not take them", n);
+        }
+}
+
+static void on_writable(void *userdata, uint32_t events) {
+        Journal *j = userdata;
+
+        send_waiting(j);
+        if (!j->first)
+                loop_unwatch(j->loop, &j->io);
+}
+
+static void put_record(Journal *j, int priority, const char *console, const char *text, size_t size) {
+        char head[96];
+        uint64_t little_endian = htole64(size);
+        bool plain = !memchr(text, '\n', size);
+        int n = snprintf(head, sizeof(head), "PRIORITY=%d\n%s%s%s", priority, console ? "UML_CONSOLE=" : "", console ?: "", console ? "\n" : "");
+        const struct iovec iov[] = {
+                {j->fields, j->fields_size},
+                {head, (size_t) n},
+                {(char *) (plain ? "MESSAGE=" : "MESSAGE\n"), 8},
+                {&little_endian, plain ? 0 : sizeof(little_endian)},
+                {(char *) text, size},
+                {(char *) "\n", 1},
+        };
+        int k;
+
+        if (j->fd < 0) {
+                (void) fprintf(stderr, "%s%s%.*s\n", console ?: "", console ? ": " : "", (int) size, text);
+                return;
+        }
+        k = j->first ? 0 : send_record(j, iov, ELEMENTSOF(iov));
+        if (k == 0)
+                keep_record(j, iov, ELEMENTSOF(iov));
+        else if (k < 0)
+                j->lost++;
+}
+
+void journal_console(Journal *j, int priority, const char *console, const char *text, size_t size) {
+        put_record(j, priority, console, text, size);
+}
+
+void journal_log(Journal *j, int priority, const char *format, ...) {
+        char text[LINE_SIZE_MAX];
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        if (n > 0)
+                put_record(j, priority, NULL, text, MIN_OF((size_t) n, sizeof(text) - 1));
+}
+
+void journal_close(Journal *j) {
+        uint64_t end = now_usec() + CLOSE_TIMEOUT, now;
+
+        if (!j)
+                return;
+        for (send_waiting(j); j->first && (now = now_usec()) < end; send_waiting(j)) {
+                struct pollfd p = {.fd = j->fd, .events = POLLOUT};
+
+                if (poll(&p, 1, (int) ((end - now) / USEC_PER_MSEC) + 1) < 0 && errno != EINTR)
+                        break;
+        }
+        while (j->first) {
+                Record *r = TAKE_PTR(j->first);
+
+                j->first = r->next;
+                free(r);
+        }
+        if (j->loop)
+                loop_unwatch(j->loop, &j->io);
+        safe_close(j->fd);
+        free(j->fields);
+        free(j);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "domain.h"
+
+/* The guest's kernel command line, in UML's syntax (um_arch.c, ubd_kern.c, line.c of Linux 6.1 to 7.2).
+ *
+ * UML takes the elements of argv as options, but also joins them with spaces into the guest's own kernel command line,
+ * which is taken apart again at spaces, and at quotes, before its parameters and init see it: so a path with a space
+ * would reach init as arguments of its own. */
+#define KERNEL_SEPARATORS " \""
+#define DISK_SEPARATORS " \",:"
+
+/* COMMAND_LINE_SIZE of UML is 4096 with the NUL; the rest is room for what the helper and the kernel add. */
+#define KERNEL_ARGUMENTS_MAX 3840
+
+/* Splits <cmdline> as libvirt's UML driver did: at spaces (only), but not between two `"`, which stay in the item, as the
+ * guest's kernel expects them. Adds to the array, which the caller frees item by item. -EINVAL: a quote is left open. */
+int command_line_split(const char *s, char ***items, size_t *n_items);
+
+/* Why an item of <cmdline> may not stand there, or NULL: options that the helper gives, and would be deaf without. */
+const char *reserved_argument(const char *item);
+
+/* Calls put for each argument, in order, without argv[0] and without what the helper adds. Stops at and returns the
+ * first negative result. */
+typedef int (*PutArgument)(void *userdata, const char *argument);
+int kernel_arguments(const Domain *d, PutArgument put, void *userdata);
+
+/* Bytes of all of them, with one separator each. */
+size_t kernel_arguments_length(const Domain *d);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <libxml/SAX2.h>
+#include <libxml/parser.h>
+#include <libxml/parserInternals.h>
+
+#include "util.h"
+#include "xml.h"
+
+#if LIBXML_VERSION >= 21200
+typedef const xmlError XmlErrorArgument;
+#else
+typedef xmlError XmlErrorArgument;
+#endif
+
+typedef struct Parse {
+        const char *text;
+        size_t size;
+        Place place;
+        char *reason; /* of the first error; the ones after it are its consequences */
+} Parse;
+
+static Place place_of_offset(const char *text, size_t size, size_t offset) {
+        Place p = {1, 1};
+
+        for (size_t i = 0; i < MIN_OF(offset, size); i++) {
+                if (text[i] == '\n') {
+                        p.line++;
+                        p.column = 1;
+                } else
+                        p.column++;
+        }
+        return p;
+}
+
+static size_t offset_now(xmlParserCtxt *context, const Parse *p) {
+        long n = xmlByteConsumed(context);
+
+        return n > 0 ? MIN_OF((size_t) n, p->size) : 0;
+}
+
+static void refuse(Parse *p, Place place, const char *reason) {
+        if (p->reason)
+                return;
+
+        p->place = place;
+        p->reason = strdup(reason);
+        if (p->reason)
+                p->reason[strcspn(p->reason, "\n")] = 0;
+}
+
+static void on_error(void *userdata, XmlErrorArgument *error) {
+        xmlParserCtxt *context = userdata;
+        Place place = {error->line > 0 ? (unsigned) error->line : 1, error->int2 > 0 ? (unsigned) error->int2 : 1};
+
+        if (error->level >= XML_ERR_ERROR)
+                refuse(context->_private, place, error->message ?: "not well-formed");
+}
+
+static void on_doctype(void *userdata, const xmlChar *name, const xmlChar *public_id, const xmlChar *system_id) {
+        xmlParserCtxt *context = userdata;
+        Parse *p = context->_private;
+
+        refuse(p, place_of_offset(p->text, p->size, offset_now(context, p)),
+               "a document type declaration (<!DOCTYPE>) is refused: domain XML needs none; remove it");
+        xmlStopParser(context);
+}
+
+/* libxml2 calls this at the `>` of a start tag. An attribute's value cannot hold a bare `<`, so the nearest one before
+ * is the tag's own. Its offset goes into the node's field for applications. */
+static void on_element(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
+                       const xmlChar **namespaces, int n_attributes, int n_defaulted, const xmlChar **attributes) {
+        xmlParserCtxt *context = userdata;
+        Parse *p = context->_private;
+        size_t offset;
+
+        xmlSAX2StartElementNs(context, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted, attributes);
+        if (!context->node)
+                return;
+
+        offset = MIN_OF(offset_now(context, p), p->size - 1);
+        while (offset > 0 && p->text[offset] != '<')
+                offset--;
+        context->node->_private = (void *) (uintptr_t) offset;
+}
+
+Place xml_place(const char *text, size_t size, const xmlNode *element) {
+        return place_of_offset(text, size, (uintptr_t) element->_private);
+}
+
+int xml_parse(const char *text, size_t size, xmlDoc **ret, Place *ret_place, char **ret_reason) {
+        Parse p = {.text = text, .size = size, .place = {1, 1}};
+        xmlParserCtxt *context;
+        xmlDoc *doc;
+        int r = 0;
+
+        if (size == 0 || size > INT32_MAX) {
+                *ret_place = p.place;
+                *ret_reason = strdup(size == 0 ? "the file is empty" : "the file is too large");
+                return *ret_reason ? -EBADMSG : -ENOMEM;
+        }
+
+        context = xmlNewParserCtxt();
+        if (!context)
+                return -ENOMEM;
+
+        context->_private = &p;
+        context->sax->startElementNs = on_element;
+        context->sax->internalSubset = on_doctype;
+        context->sax->serror = on_error;
+
+        doc = xmlCtxtReadMemory(context, text, (int) size, NULL, NULL, XML_PARSE_NONET | XML_PARSE_COMPACT);
+        if (!doc || p.reason) {
+                if (!p.reason)
+                        p.reason = strdup("not well-formed XML");
+                r = p.reason ? -EBADMSG : -ENOMEM;
+                xmlFreeDoc(doc);
+        }
+        xmlFreeParserCtxt(context);
+        if (r < 0) {
+                *ret_place = p.place;
+                *ret_reason = p.reason;
+                return r;
+        }
+
+        *ret = doc;
+        return 0;
+}
