@@ -35,7 +35,7 @@ static void close_socket(Monitor *m) {
         m->io.fd = safe_close(m->io.fd);
 }
 
-/* Ends the request under way, and begins the next. */
+/* Ends the first request, which is under way or was never sent. */
 static void finish(Monitor *m, int result) {
         Request *r = m->first;
         MconsoleReply reply = m->reply;
@@ -52,7 +52,10 @@ static void finish(Monitor *m, int result) {
         r->function(r->userdata, result, &reply);
         mconsole_reply_done(&reply);
         free(r);
+}
 
+static void finish_and_go_on(Monitor *m, int result) {
+        finish(m, result);
         /* The function may have asked something itself, and that is under way then. */
         if (m->first && m->io.fd < 0 && m->timer.at == 0)
                 send_first(m);
@@ -67,19 +70,19 @@ static void on_reply(void *userdata, uint32_t events) {
         n = recv(m->io.fd, packet, sizeof(packet), MSG_DONTWAIT);
         if (n < 0) {
                 if (errno != EAGAIN && errno != EINTR)
-                        finish(m, errno == ECONNREFUSED || errno == ECONNRESET ? -ENOTCONN : negative_errno());
+                        finish_and_go_on(m, errno == ECONNREFUSED || errno == ECONNRESET ? -ENOTCONN : negative_errno());
                 return;
         }
         k = mconsole_add_reply(&m->reply, packet, (size_t) n);
         if (k != 0)
-                finish(m, k < 0 ? k : 0);
+                finish_and_go_on(m, k < 0 ? k : 0);
 }
 
 static void on_timeout(void *userdata) {
         Monitor *m = userdata;
 
         /* A request that could not even be sent has its errno here; see send_first(). */
-        finish(m, m->io.fd < 0 ? -ENOTCONN : -ETIMEDOUT);
+        finish_and_go_on(m, m->io.fd < 0 ? -ENOTCONN : -ETIMEDOUT);
 }
 
 /* Connected, so that nobody but the kernel can answer; with an address of its own (autobind), to which it answers. */

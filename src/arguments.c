@@ -29,6 +29,13 @@ int command_line_split(const char *s, char ***items, size_t *n_items) {
         return 0;
 }
 
+/* con=, con0= to con15=, but not console= */
+static bool is_line_option(const char *item, const char *line) {
+        const char *rest = after_prefix(item, line);
+
+        return rest && rest[strspn(rest, "0123456789")] == '=';
+}
+
 const char *reserved_argument(const char *item) {
         static const struct {
                 const char *prefix, *reason;
@@ -37,18 +44,17 @@ const char *reserved_argument(const char *item) {
                 {"umid=",     "the umid is the guest's name"},
                 {"uml_dir=",  "it is the guest's runtime directory"},
                 {"mconsole=", "the helper needs the notifications itself"},
-                {"con#",      "consoles come from <console>"},
-                {"ssl#",      "serial lines come from <serial>"},
                 {"--help",    "the kernel would print a text and end"},
                 {"--version", "the kernel would print a text and end"},
                 {"--showconfig", "the kernel would print a text and end"},
         };
-        char plain[16]; /* con0= and con= alike as con# */
-        size_t n = strcspn(item, "=0123456789");
 
-        (void) snprintf(plain, sizeof(plain), n == 3 && item[n] ? "%.3s#" : "%.15s", item);
+        if (is_line_option(item, "con"))
+                return "consoles come from <console>";
+        if (is_line_option(item, "ssl"))
+                return "serial lines come from <serial>";
         for (size_t i = 0; i < ELEMENTSOF(reserved); i++)
-                if (after_prefix(plain, reserved[i].prefix))
+                if (after_prefix(item, reserved[i].prefix))
                         return reserved[i].reason;
         return NULL;
 }

@@ -15,7 +15,6 @@
 #include "xml.h"
 
 #define REPORTS_MAX 50 /* messages about one file; a hostile one shall not fill the log */
-#define PATH_MAX_DEPTH 256
 
 typedef struct Reader Reader;
 
@@ -265,12 +264,13 @@ static bool begin_name(Reader *r, xmlNode *n) {
 static bool begin_uuid(Reader *r, xmlNode *n) {
         _cleanup_free_ char *s = stripped_content(r, n);
         char canonical[UUID_TEXT_SIZE];
+        const char *p;
         size_t k = 0;
         uuid_t uuid;
 
         if (!s)
                 return false;
-        for (const char *p = s; *p && k < sizeof(canonical) - 1; p++) {
+        for (p = s; *p && k < sizeof(canonical) - 1; p++) {
                 if (*p == '-')
                         continue;
                 if (k == 8 || k == 13 || k == 18 || k == 23)
@@ -278,7 +278,7 @@ static bool begin_uuid(Reader *r, xmlNode *n) {
                 canonical[k++] = *p;
         }
         canonical[k] = 0;
-        if (strlen(s) > UUID_TEXT_SIZE + 30 || uuid_parse(canonical, uuid) < 0) {
+        if (*p || uuid_parse(canonical, uuid) < 0) {
                 error(r, n, "uuid '%s' is not a UUID: 32 hexadecimal digits, as uuidgen(1) prints them", s);
                 return false;
         }

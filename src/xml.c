@@ -32,10 +32,15 @@ static Place place_of_offset(const char *text, size_t size, size_t offset) {
         return p;
 }
 
-static size_t offset_now(xmlParserCtxt *context, const Parse *p) {
+/* Where the markup begins that the parser is in. An attribute's value cannot hold a bare `<`, so the nearest one before is
+ * the markup's own. */
+static size_t offset_of_markup(xmlParserCtxt *context, const Parse *p) {
         long n = xmlByteConsumed(context);
+        size_t offset = n > 0 ? MIN_OF((size_t) n, p->size - 1) : 0;
 
-        return n > 0 ? MIN_OF((size_t) n, p->size) : 0;
+        while (offset > 0 && p->text[offset] != '<')
+                offset--;
+        return offset;
 }
 
 static void refuse(Parse *p, Place place, const char *reason) {
@@ -60,27 +65,19 @@ static void on_doctype(void *userdata, const xmlChar *name, const xmlChar *publi
         xmlParserCtxt *context = userdata;
         Parse *p = context->_private;
 
-        refuse(p, place_of_offset(p->text, p->size, offset_now(context, p)),
+        refuse(p, place_of_offset(p->text, p->size, offset_of_markup(context, p)),
                "a document type declaration (<!DOCTYPE>) is refused: domain XML needs none; remove it");
         xmlStopParser(context);
 }
 
-/* libxml2 calls this at the `>` of a start tag. An attribute's value cannot hold a bare `<`, so the nearest one before
- * is the tag's own. Its offset goes into the node's field for applications. */
+/* libxml2 calls this at the `>` of a start tag. The tag's offset goes into the node's field for applications. */
 static void on_element(void *userdata, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int n_namespaces,
                        const xmlChar **namespaces, int n_attributes, int n_defaulted, const xmlChar **attributes) {
         xmlParserCtxt *context = userdata;
-        Parse *p = context->_private;
-        size_t offset;
 
         xmlSAX2StartElementNs(context, name, prefix, uri, n_namespaces, namespaces, n_attributes, n_defaulted, attributes);
-        if (!context->node)
-                return;
-
-        offset = MIN_OF(offset_now(context, p), p->size - 1);
-        while (offset > 0 && p->text[offset] != '<')
-                offset--;
-        context->node->_private = (void *) (uintptr_t) offset;
+        if (context->node)
+                context->node->_private = (void *) (uintptr_t) offset_of_markup(context, context->_private);
 }
 
 Place xml_place(const char *text, size_t size, const xmlNode *element) {
