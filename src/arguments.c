@@ -31,9 +31,11 @@ int command_line_split(const char *s, char ***items, size_t *n_items) {
 
 /* con=, con0= to con15=, but not console= */
 static bool is_line_option(const char *item, const char *line) {
-        const char *rest = after_prefix(item, line);
+        const char *p = after_prefix(item, line);
 
-        return rest && rest[strspn(rest, "0123456789")] == '=';
+        while (p && *p >= '0' && *p <= '9')
+                p++;
+        return p && *p == '=';
 }
 
 const char *reserved_argument(const char *item) {
