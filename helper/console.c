@@ -52,8 +52,9 @@ static void client_watch(Client *client) {
                 events |= EPOLLIN;
         if (client->lost > 0)
                 events |= EPOLLOUT;
-        /* Without events there would be no word of a hang-up, and epoll tells that in any case. */
-        (void) loop_watch(client->console->loop, &client->io, events ? events : EPOLLRDHUP);
+        /* While another's input waits for the guest, this client's has to wait as well, even if the client has gone: a
+         * hang-up is told once then, not all the time. */
+        (void) loop_watch(client->console->loop, &client->io, events ? events : EPOLLRDHUP | EPOLLET);
 }
 
 static void watch_clients(Console *c) {
@@ -130,9 +131,11 @@ static void on_client(void *userdata, uint32_t events) {
         Console *c = client->console;
         ssize_t n;
 
-        if (events & EPOLLOUT)
+        if (events & (EPOLLHUP | EPOLLERR))
+                client->lost = 0; /* nobody to be told */
+        else if (events & EPOLLOUT)
                 client_tell_loss(client);
-        if (events & EPOLLIN && c->input_size == 0) {
+        if (events & ~(uint32_t) EPOLLOUT && c->input_size == 0) {
                 n = read(client->io.fd, c->input, sizeof(c->input));
                 if (n > 0) {
                         c->input_size = (size_t) n;
@@ -143,10 +146,6 @@ static void on_client(void *userdata, uint32_t events) {
                         drop_client(client);
                         return;
                 }
-        }
-        if (events & (EPOLLHUP | EPOLLERR)) {
-                drop_client(client);
-                return;
         }
         client_watch(client);
 }
@@ -238,7 +237,7 @@ static void on_line(void *userdata, int priority, const char *text, size_t size)
         size_t n = MIN_OF(size, sizeof(c->last_line) - 1);
 
         for (size_t i = 0; i < n; i++)
-                c->last_line[i] = (unsigned char) text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+                c->last_line[i] = text[i] < 0x20 || text[i] >= 0x7f ? '?' : text[i];
         c->last_line[n] = 0;
         journal_console(c->journal, priority, c->name, text, size);
 }

@@ -73,7 +73,7 @@ struct Guest {
         pid_t kernel;
         Phase phase;
         bool ready;      /* systemd knows that the guest is up */
-        bool up;         /* this kernel's mconsole has answered */
+        bool up;         /* this kernel has told of its mconsole: before, no file system is mounted */
         char socket[2 * DOMAIN_NAME_MAX]; /* of mconsole */
         char release[64];
         char panic[MCONSOLE_DATA_MAX + 1];
@@ -335,7 +335,7 @@ static void stop(Guest *g) {
                 return;
         g->phase = PHASE_STOPPING;
         notify("STOPPING=1");
-        if (!g->up) /* no file system is mounted before mconsole is there */
+        if (!g->up)
                 climb(g, RUNG_TERM);
         else
                 climb(g, g->options->stop_method == STOP_CAD ? RUNG_CAD : RUNG_SYNC);
@@ -395,7 +395,6 @@ static void on_version(void *userdata, int result, const MconsoleReply *reply) {
         /* Linux NAME RELEASE … */
         (void) sscanf(reply->text ?: "", "%*s %*s %63s", g->release);
         make_visible(g->release);
-        g->up = true;
         if (g->phase == PHASE_STOPPING)
                 return;
         g->phase = PHASE_RUNNING;
@@ -414,6 +413,7 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
                         failure(g->journal, "The guest's mconsole is at '%.200s', not at %s", text, g->socket);
                         break;
                 }
+                g->up = true;
                 ask(g, "version", on_version);
                 break;
         case MCONSOLE_PANIC:
@@ -550,12 +550,15 @@ static int launch(Guest *g) {
 /* End */
 
 typedef enum Outcome {
+        OUTCOME_NO_START, /* it was no UML kernel, or could not go on */
         OUTCOME_POWEROFF,
         OUTCOME_REBOOT,
         OUTCOME_CRASH,
 } Outcome;
 
-static Outcome classify(int wait_status) {
+static Outcome classify(const Guest *g, int wait_status) {
+        if (!g->up)
+                return OUTCOME_NO_START;
         if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
                 return OUTCOME_POWEROFF;
         if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == STATUS_REBOOT)
@@ -576,7 +579,8 @@ static void report_crash(Guest *g, int wait_status) {
                 failure(g->journal, "The guest's kernel was ended by signal %d (%s)%s%s", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
                         *last ? "; it last said: " : "", last);
         else
-                failure(g->journal, "The guest's kernel ended with status %d%s%s", WEXITSTATUS(wait_status), *last ? "; it last said: " : "", last);
+                failure(g->journal, "The guest's kernel ended with status %d%s%s%s", WEXITSTATUS(wait_status), g->up ? "" : ", before it was up",
+                        *last ? "; it last said: " : "", last);
 }
 
 /* The end of a guest that was told to stop. */
@@ -602,7 +606,7 @@ static void start_again(Guest *g, const char *why) {
 }
 
 static void kernel_ended(Guest *g, int wait_status) {
-        Outcome outcome = classify(wait_status);
+        Outcome outcome;
 
         g->kernel = 0;
         loop_clear_timer(&g->loop, &g->rung_timer);
@@ -613,20 +617,21 @@ static void kernel_ended(Guest *g, int wait_status) {
                 if (g->consoles[i])
                         console_disconnect(g->consoles[i]);
         console_disconnect(g->early);
-        monitor_disconnect(g->monitor);
+        monitor_disconnect(g->monitor); /* handles what it still has to tell, too */
         remove_umid_directory(g);
 
+        outcome = classify(g, wait_status);
         if (g->phase == PHASE_STOPPING) {
                 finish(g, stopped(g, outcome, wait_status));
                 return;
         }
         /* A guest may be faster off than we are to hear that it is up. */
-        if (!g->ready && outcome != OUTCOME_CRASH)
+        if (!g->ready && outcome != OUTCOME_CRASH && outcome != OUTCOME_NO_START)
                 notify("READY=1");
 
-        if (outcome == OUTCOME_CRASH) {
+        if (outcome == OUTCOME_CRASH || outcome == OUTCOME_NO_START) {
                 report_crash(g, wait_status);
-                finish(g, STATUS_CRASHED);
+                finish(g, outcome == OUTCOME_CRASH ? STATUS_CRASHED : STATUS_UNAVAILABLE);
         } else if (outcome == OUTCOME_REBOOT && (g->options->on_reboot == LIFECYCLE_RESTART || g->reboot_wanted))
                 start_again(g, "The guest rebooted");
         else if (outcome == OUTCOME_POWEROFF && g->options->on_poweroff == LIFECYCLE_RESTART)

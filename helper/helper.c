@@ -151,6 +151,7 @@ static int run(Options *o) {
         } else
                 r = guest_run(o, journal);
         journal_close(journal);
+        notify_close();
         return r;
 }
 

@@ -43,3 +43,7 @@ void notify(const char *format, ...) {
         if (n > 0)
                 (void) send(notify_fd, text, MIN_OF((size_t) n, sizeof(text) - 1), MSG_NOSIGNAL);
 }
+
+void notify_close(void) {
+        notify_fd = safe_close(notify_fd);
+}

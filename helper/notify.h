@@ -9,3 +9,4 @@ void notify(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Reads $NOTIFY_SOCKET and removes it from the environment. Returns whether there is a manager to be told. */
 bool notify_open(void);
+void notify_close(void);
