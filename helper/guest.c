@@ -129,12 +129,14 @@ static void on_cad_setting(void *userdata, int result, const MconsoleReply *repl
         const char *text = reply->text ?: "";
         Guest *g = userdata;
 
-        if (result == 0 && text[strspn(text, "\n ")] == '1')
-                cad_done(g, -EOPNOTSUPP, "its init (PID 1) does not handle ctrl-alt-del (kernel.ctrl-alt-del is 1: it would reset without unmounting its file systems)");
-        else if (result < 0 && result != -EREMOTEIO) /* a guest without procfs cannot be asked */
-                cad_done(g, result, NULL);
-        else
+        if (result == 0 && text[strspn(text, "\n ")] == '0')
                 send_cad(g);
+        else if (result == 0)
+                cad_done(g, -EOPNOTSUPP, "its init (PID 1) does not handle ctrl-alt-del (kernel.ctrl-alt-del is not 0: it would reset without unmounting its file systems)");
+        else if (result == -EREMOTEIO)
+                cad_done(g, result, "whether its init (PID 1) handles ctrl-alt-del cannot be told (kernel.ctrl-alt-del cannot be read)");
+        else
+                cad_done(g, result, NULL);
 }
 
 static void ask_cad(Guest *g, CadAnswer answer) {

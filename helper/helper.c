@@ -78,7 +78,7 @@ static int find_guest_path(Options *o) {
 static int refused(char *const *reasons) {
         Journal *journal;
 
-        if (journal_new(&journal, "helper", "") < 0)
+        if (journal_new(&journal, NULL, "") < 0)
                 return STATUS_OS;
         for (; *reasons; reasons++)
                 failure(journal, "%s", *reasons);
@@ -90,7 +90,7 @@ static int undefined(const char *name, char *const *directories) {
         char searched[1024] = "";
         Journal *journal;
 
-        if (journal_new(&journal, name, "") < 0)
+        if (journal_new(&journal, NULL, "") < 0)
                 return STATUS_OS;
         for (; *directories; directories++) {
                 size_t n = strlen(searched);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -19,6 +21,7 @@ typedef struct Record {
 
 struct Journal {
         int fd; /* -EBADF: write to stderr */
+        bool stderr_is_journal;
         Loop *loop;
         Io io;
         char *fields; /* that each record has */
@@ -45,7 +48,7 @@ int journal_new(Journal **ret, const char *name, const char *uuid) {
 
         if (!j)
                 return -ENOMEM;
-        n = asprintf(&j->fields, "SYSLOG_IDENTIFIER=uml-%s\nUML_DOMAIN=%s\n%s%s%s", name, name, uuid[0] ? "UML_DOMAIN_UUID=" : "",
+        n = asprintf(&j->fields, "SYSLOG_IDENTIFIER=uml-%s\nUML_DOMAIN=%s\n%s%s%s", name ?: "", name ?: "", uuid[0] ? "UML_DOMAIN_UUID=" : "",
                      uuid, uuid[0] ? "\n" : "");
         if (n < 0) {
                 free(j);
@@ -53,8 +56,8 @@ int journal_new(Journal **ret, const char *name, const char *uuid) {
         }
         j->fields_size = (size_t) n;
         j->end = &j->first;
-        /* systemd sets it where stderr is the journal's */
-        j->fd = getenv("JOURNAL_STREAM") ? journal_connect() : -EBADF;
+        j->stderr_is_journal = getenv("JOURNAL_STREAM"); /* set by systemd */
+        j->fd = name && j->stderr_is_journal ? journal_connect() : -EBADF;
         j->io = (Io) {.fd = j->fd, .function = on_writable, .userdata = j};
         *ret = j;
         return 0;
@@ -172,6 +175,8 @@ static void put_record(Journal *j, int priority, const char *console, const char
         int k;
 
         if (j->fd < 0) {
+                if (j->stderr_is_journal)
+                        (void) fprintf(stderr, "<%d>", priority);
                 (void) fprintf(stderr, "%s%s%.*s\n", console ?: "", console ? ": " : "", (int) size, text);
                 return;
         }
@@ -198,17 +203,29 @@ void journal_log(Journal *j, int priority, const char *format, ...) {
                 put_record(j, priority, NULL, text, MIN_OF((size_t) n, sizeof(text) - 1));
 }
 
-void journal_close(Journal *j) {
-        uint64_t end = now_usec() + CLOSE_TIMEOUT, now;
+/* Whether journald has yet to receive something: it wants to look at us when it does. */
+static bool is_under_way(const Journal *j) {
+        int bytes = 0;
 
-        if (!j)
-                return;
-        for (send_waiting(j); j->first && (now = now_usec()) < end; send_waiting(j)) {
-                struct pollfd p = {.fd = j->fd, .events = POLLOUT};
+        return j->fd >= 0 && ioctl(j->fd, SIOCOUTQ, &bytes) >= 0 && bytes > 0;
+}
 
-                if (poll(&p, 1, (int) ((end - now) / USEC_PER_MSEC) + 1) < 0 && errno != EINTR)
+static void await_delivery(Journal *j) {
+        uint64_t end = now_usec() + CLOSE_TIMEOUT;
+
+        for (send_waiting(j); (j->first || is_under_way(j)) && now_usec() < end; send_waiting(j)) {
+                struct pollfd p = {.fd = j->fd, .events = j->first ? POLLOUT : 0};
+
+                /* The kernel has no event for an empty queue: look again, each millisecond. */
+                if (poll(&p, 1, 1) < 0 && errno != EINTR)
                         break;
         }
+}
+
+void journal_close(Journal *j) {
+        if (!j)
+                return;
+        await_delivery(j);
         while (j->first) {
                 Record *r = TAKE_PTR(j->first);
 

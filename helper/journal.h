@@ -19,7 +19,10 @@
 
 typedef struct Journal Journal;
 
-/* name and uuid go into each record: SYSLOG_IDENTIFIER=uml-NAME, UML_DOMAIN=, UML_DOMAIN_UUID=. uuid may be "". */
+/* name and uuid go into each record: SYSLOG_IDENTIFIER=uml-NAME, UML_DOMAIN=, UML_DOMAIN_UUID=. uuid may be "".
+ *
+ * name NULL: for a process that ends at once. journald asks /proc for a record's unit, and would come too late; a line on
+ * stderr has the unit from the stream that it came by. */
 int journal_new(Journal **ret, const char *name, const char *uuid);
 
 /* From now on waiting records are sent by the loop. */
@@ -31,5 +34,5 @@ void journal_console(Journal *j, int priority, const char *console, const char *
 /* One message of the helper's own. */
 void journal_log(Journal *j, int priority, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Waits, but not for ever, until all was sent; frees it. Takes NULL. */
+/* Waits, but not for ever, until journald has received all; frees it. Takes NULL. */
 void journal_close(Journal *j);

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whether the manual pages have all that users can meet: what the programs and sources know is compared with the
+pages' text, in both directions where the page has a list of its own. Prints TAP."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import tempfile
+
+ESCAPES = {r'\-': '-', r'\&': '', r'\(aq': "'", r'\(dq': '"', r'\(bu': '*', r'\e': '\\'}
+ALTERNATING = {'.BR', '.RB', '.IR', '.RI', '.BI', '.IB'}
+
+
+def plain(text):
+    """Text of a roff source line without fonts and escapes."""
+    text = re.sub(r'\\f(\(..|.)', '', text)
+    return re.sub(r'\\(\(..|.)', lambda match: ESCAPES.get(match[0], '?'), text)
+
+
+def macro_text(line):
+    """What a line prints, if it prints anything: arguments of font macros, or the line itself."""
+    macro, _, rest = line.partition(' ')
+    if not line.startswith('.'):
+        return plain(line)
+    if macro in ALTERNATING:
+        return plain(''.join(arguments(rest)))
+    if macro in ('.B', '.I', '.SM', '.TH', '.SH', '.SS'):
+        return plain(' '.join(arguments(rest)))
+    return ''
+
+
+def arguments(text):
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split, lexer.quotes, lexer.escape, lexer.commenters = True, '"', '', ''
+    return list(lexer)
+
+
+class Page:
+    def __init__(self, path):
+        self.path = path
+        self.lines = [line for line in path.read_text().splitlines() if not line.startswith('.\\"')]
+
+    def text(self, section=None):
+        return '\n'.join(macro_text(line) for line in self.section(section))
+
+    def section(self, title):
+        """Lines of the section, or of the page."""
+        if not title:
+            return self.lines
+        begin = next(i for i, line in enumerate(self.lines) if line.replace('"', '') == f'.SH {title}') + 1
+        rest = self.lines[begin:]
+        return rest[:next((i for i, line in enumerate(rest) if line.startswith('.SH ')), len(rest))]
+
+    def tags(self, section):
+        """What stands at the left of the lists' items, in order."""
+        lines = self.section(section)
+        return [macro_text(lines[i + 1]) for i, line in enumerate(lines) if line == '.TP']
+
+
+class Tap:
+    def __init__(self):
+        self.n, self.failed = 0, False
+
+    def check_same(self, what, known, documented):
+        self.check(what, [f'not documented: {item}' for item in sorted(known - documented)] +
+                   [f'documented, but unknown: {item}' for item in sorted(documented - known)], known)
+
+    def check_in(self, what, known, text):
+        missing = [item for item in sorted(known) if not re.search(rf'(?<![\w-]){re.escape(item)}(?![\w-])', text)]
+        self.check(what, [f'not documented: {item}' for item in missing], known)
+
+    def check(self, what, problems, known):
+        if not known:
+            problems = ['the sources have none; is this test out of date?']
+        self.n += 1
+        self.failed |= bool(problems)
+        print(f"{'not ok' if problems else 'ok'} {self.n} - {what}")
+        for problem in problems:
+            print(f'# {problem}')
+
+
+def output(command, *arguments):
+    return subprocess.run([command, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def known_elements(program):
+    """Elements by path, and attributes as PATH ATTRIBUTE=."""
+    for line in output(program).splitlines():
+        path, *attributes = line.split()
+        yield path
+        yield from (f'{path} {attribute}=' for attribute in attributes)
+
+
+def documented_elements(page):
+    path = None
+    for tag in page.tags('ELEMENTS'):
+        if '=' not in tag:
+            path = tag
+            yield path
+        else:
+            yield from (f'{path} {attribute}' for attribute in tag.split(', '))
+
+
+def known_options(program):
+    for line in output(program, '--help').splitlines():
+        if match := re.match(r' +(?:-\w )? *(--[a-z-]+)', line):
+            yield match[1]
+
+
+def documented_options(page):
+    for tag in page.tags('OPTIONS'):
+        yield from re.findall(r'--[a-z-]+', tag)
+
+
+def known_statuses(source):
+    return {f'{number} {name}' for name, number in
+            re.findall(r'^#define (STATUS_\w+) (\d+)', (source / 'helper/helper.h').read_text(), re.M)}
+
+
+def documented_statuses(page):
+    return {f'{number} {name}' for number, name in re.findall(r'^(\d+)\t(STATUS_\w+)', page.text('EXIT STATUS'), re.M)}
+
+
+def known_fields(source):
+    return {field for path in (source / 'helper').glob('*.c') for field in re.findall('(?<![A-Z_])UML_[A-Z_]+=', path.read_text())}
+
+
+def installed_names(build):
+    """Names of everything that is installed, but for the manual itself."""
+    installed = json.loads((build / 'meson-info/intro-installed.json').read_text())
+    return {pathlib.Path(path).name for path in installed.values() if '/man/' not in path}
+
+
+def examples(page):
+    """Definitions that the page shows, by name; a shell would expand $HOME."""
+    for text in re.findall(r'^<domain [^\n]*>\n.*?^</domain>$', page.text(), re.M | re.S):
+        yield re.search('<name>(.*)</name>', text)[1], text.replace('$HOME', '/home/user')
+
+
+def complaints(generator, definitions):
+    """What the generator says of definitions."""
+    with tempfile.TemporaryDirectory() as root:
+        etc, out = pathlib.Path(root, 'etc/uml'), pathlib.Path(root, 'out')
+        etc.mkdir(parents=True)
+        out.mkdir()
+        for name, text in definitions.items():
+            (etc / f'{name}.xml').write_text(text)
+        environment = dict(os.environ, UML_GENERATOR_ROOT=root, SYSTEMD_SCOPE='system')
+        result = subprocess.run([generator, out], env=environment, stderr=subprocess.PIPE, text=True)
+        return result.stderr.splitlines() + ([f'exit status {result.returncode}'] if result.returncode else [])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for program in ('elements', 'generator', 'helper'):
+        parser.add_argument(f'--{program}', required=True)
+    for directory in ('source', 'build'):
+        parser.add_argument(f'--{directory}', required=True, type=pathlib.Path)
+    given = parser.parse_args()
+
+    pages = {path.name: Page(path) for path in sorted((given.source / 'man').glob('*.[1-9]'))}
+    helper, service, xml = pages['uml-helper.8'], pages['uml@.service.8'], pages['uml.xml.5']
+    fields = {tag for tag in service.tags('JOURNAL') if tag.startswith('UML_')}
+
+    tap = Tap()
+    tap.check_same('uml.xml(5) has all elements and attributes', set(known_elements(given.elements)), set(documented_elements(xml)))
+    tap.check_same('uml-helper(8) has all options', set(known_options(given.helper)), set(documented_options(helper)))
+    tap.check_same('uml-helper(8) has all exit statuses', known_statuses(given.source), documented_statuses(helper))
+    tap.check_same('uml@.service(8) has all journal fields', known_fields(given.source), fields)
+    for page in (xml, service):
+        definitions = dict(examples(page))
+        tap.check(f'the examples of {page.path.name} are good definitions', complaints(given.generator, definitions), definitions)
+    tap.check_in('every installed file is in some page', installed_names(given.build), '\n'.join(page.text() for page in pages.values()))
+    print(f'1..{tap.n}')
+    return 1 if tap.failed else 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
