@@ -32,7 +32,8 @@
 
 #define REQUEST_TIMEOUT (5 * USEC_PER_SEC)
 #define RELAYED_TIMEOUT (30 * USEC_PER_SEC) /* of what clients of `control` ask */
-#define POLL_INTERVAL (100 * USEC_PER_MSEC) /* between looks at the guest's mounts */
+#define POLL_INTERVAL (100 * USEC_PER_MSEC) /* between looks at the guest's mounts and disks */
+#define QUIET_LOOKS 2                       /* so often its disks must be seen unchanged */
 #define MARGIN 10                           /* seconds that systemd is asked for beyond what a rung may take */
 
 #define NOTIFY_SOCKET_NAME "notify"
@@ -80,6 +81,8 @@ struct Guest {
 
         RungIndex rung;
         Timer rung_timer, poll_timer;
+        char *disks; /* the counters of the guest's disks, when last looked at */
+        unsigned quiet_looks;
         CadAnswer cad_answer;
         ControlClient *reload; /* waits for the answer to its cad */
         bool reboot_wanted;    /* a reload was accepted: the next reboot is ours */
@@ -234,17 +237,44 @@ static bool something_is_writable(const char *mounts) {
         return false;
 }
 
+static void look_again(Guest *g) {
+        loop_set_timer(&g->loop, &g->poll_timer, POLL_INTERVAL);
+}
+
+/* A file system says "ro" while its remount still writes its journal's end (seen with ext4 of 6.12): the disks have to be
+ * quiet as well. The counters of /proc/diskstats move while a request is under way. */
+static void on_disks(void *userdata, int result, const MconsoleReply *reply) {
+        Guest *g = userdata;
+
+        if (g->rung != RUNG_REMOUNT)
+                return;
+        if (result < 0 && result != -EREMOTEIO) {
+                climb_past_deaf(g, result);
+                return;
+        }
+        if (result == 0 && g->disks && streq(g->disks, reply->text ?: ""))
+                g->quiet_looks++;
+        else
+                g->quiet_looks = 0;
+        free(g->disks);
+        g->disks = strdup(reply->text ?: "");
+        if (g->quiet_looks >= QUIET_LOOKS)
+                climb(g, RUNG_HALT);
+        else
+                look_again(g);
+}
+
 static void on_mounts(void *userdata, int result, const MconsoleReply *reply) {
         Guest *g = userdata;
 
         if (g->rung != RUNG_REMOUNT)
                 return;
         if (result == 0 && !something_is_writable(reply->text ?: ""))
-                climb(g, RUNG_HALT);
+                ask(g, "proc diskstats", on_disks);
         else if (result < 0 && result != -EREMOTEIO)
                 climb_past_deaf(g, result);
         else
-                loop_set_timer(&g->loop, &g->poll_timer, POLL_INTERVAL);
+                look_again(g);
 }
 
 /* `sysrq u` returns before the work is done, and the kernel has no event for its end. */
@@ -721,6 +751,7 @@ static void release(Guest *g) {
         console_free(g->early);
         monitor_free(g->monitor);
         control_free(g->control);
+        free(g->disks);
         safe_close(g->signals.fd);
         journal_attach(g->journal, NULL);
         loop_close(&g->loop);

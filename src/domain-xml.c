@@ -49,8 +49,8 @@ struct Reader {
 /* Messages. A text from the file is shown only through `%s` of this function, which cleans it. */
 
 static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) {
-        Place place = xml_place(r->text, r->size, n);
         char *text = NULL;
+        Place place;
         va_list ap;
         int k;
 
@@ -59,6 +59,7 @@ static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n
         if (r->n_reports++ >= REPORTS_MAX)
                 return;
 
+        place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
         va_start(ap, format);
         k = vasprintf(&text, format, ap);
         va_end(ap);
