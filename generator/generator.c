@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
@@ -118,12 +119,17 @@ static int compare_guest(const void *a, const void *b) {
         return strcmp(((const Guest *) a)->name, ((const Guest *) b)->name);
 }
 
+/* Among the first n, which are sorted. */
+static const Guest *find_guest(const Run *run, const char *name, size_t n) {
+        const Guest key = {.name = (char *) name};
+
+        return n > 0 ? bsearch(&key, run->guests, n, sizeof(Guest), compare_guest) : NULL;
+}
+
 static int add_guest(Run *run, size_t n_of_earlier_directories, const Directory *directory, const char *stem) {
-        const Guest key = {.name = (char *) stem};
         Guest *g;
 
-        if (n_of_earlier_directories > 0 &&
-            bsearch(&key, run->guests, n_of_earlier_directories, sizeof(Guest), compare_guest))
+        if (find_guest(run, stem, n_of_earlier_directories))
                 return 0; /* overridden */
         if (grow(&run->guests, run->n_guests, sizeof(Guest)) < 0)
                 return -ENOMEM;
@@ -135,42 +141,52 @@ static int add_guest(Run *run, size_t n_of_earlier_directories, const Directory 
         return 0;
 }
 
+static int is_definition(const struct dirent *entry) {
+        size_t n = strlen(entry->d_name);
+
+        return entry->d_name[0] != '.' && n > 4 && streq(entry->d_name + n - 4, ".xml");
+}
+
+static int add_file(Run *run, size_t earlier, const Directory *directory, const char *name) {
+        char stem[NAME_MAX + 1];
+
+        (void) snprintf(stem, sizeof(stem), "%.*s", (int) strlen(name) - 4, name);
+        if (domain_name_is_valid(stem))
+                return add_guest(run, earlier, directory, stem);
+        if (text_is_clean(name))
+                complain(run, LOG_ERR, "%s/%s: error: " DOMAIN_NAME_RULE "; rename the file", directory->path, name);
+        else
+                complain(run, LOG_ERR, "%s: error: a file here has a name with control characters, or not in UTF-8; rename it", directory->path);
+        return 0;
+}
+
+static int compare_entry(const struct dirent **a, const struct dirent **b) {
+        return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Calls the function for each *.xml of a directory, in order; earlier is for the function. */
+static int for_each_file(Run *run, const Directory *directory, const char *subdirectory, size_t earlier,
+                         int (*function)(Run *, size_t, const Directory *, const char *)) {
+        struct dirent **entries;
+        int n, r = 0;
+
+        n = scandirat(directory->fd, subdirectory, &entries, is_definition, compare_entry);
+        if (n < 0)
+                return negative_errno();
+        for (int i = 0; i < n; i++) {
+                if (r >= 0)
+                        r = function(run, earlier, directory, entries[i]->d_name);
+                free(entries[i]);
+        }
+        free(entries);
+        return r;
+}
+
 static int list_directory(Run *run, const Directory *directory) {
-        size_t earlier = run->n_guests;
-        struct dirent *entry;
-        int fd, r = 0;
-        DIR *dir;
+        int r = for_each_file(run, directory, ".", run->n_guests, add_file);
 
-        fd = fcntl(directory->fd, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
-                return negative_errno();
-        dir = fdopendir(fd);
-        if (!dir) {
-                safe_close(fd);
-                return negative_errno();
-        }
-
-        while (r >= 0 && (errno = 0, entry = readdir(dir))) {
-                size_t n = strlen(entry->d_name);
-                char stem[NAME_MAX + 1];
-
-                if (entry->d_name[0] == '.' || n <= 4 || !streq(entry->d_name + n - 4, ".xml"))
-                        continue;
-                memcpy(stem, entry->d_name, n - 4);
-                stem[n - 4] = 0;
-                if (domain_name_is_valid(stem))
-                        r = add_guest(run, earlier, directory, stem);
-                else if (text_is_clean(entry->d_name))
-                        complain(run, LOG_ERR, "%s/%s: error: a guest's name is 1 to %d of A-Z a-z 0-9 _ . : -, and begins with a letter or digit; rename the file",
-                                 directory->path, entry->d_name, DOMAIN_NAME_MAX);
-                else
-                        complain(run, LOG_ERR, "%s: error: a file here has control characters in its name; rename it", directory->path);
-        }
-        if (r >= 0 && errno != 0)
-                r = negative_errno();
-        (void) closedir(dir);
-
-        qsort(run->guests, run->n_guests, sizeof(Guest), compare_guest);
+        if (run->n_guests > 0)
+                qsort(run->guests, run->n_guests, sizeof(Guest), compare_guest);
         return r;
 }
 
@@ -248,7 +264,7 @@ static int read_guest(const Guest *g, Messages *m, Domain **ret) {
         if (r < 0) {
                 _cleanup_free_ char *s = NULL;
 
-                if (asprintf(&s, "%s (%s)", reason, strerror(-r)) < 0)
+                if (r == -EINVAL || r == -EFBIG || asprintf(&s, "%s (%s)", reason, strerror(-r)) < 0)
                         s = NULL;
                 on_report(m, SEVERITY_ERROR, 1, 1, s ?: reason);
         }
@@ -287,30 +303,41 @@ static int generate_guest(Run *run, const Guest *g) {
 
 /* Autostart: libvirt's convention is a link of the definition's name, in autostart/ beside the definitions. It counts if
  * it leads to the definition that is in force. */
-static int generate_autostart(Run *run, const Guest *g) {
-        const Directory *config = &run->directories[0];
-        char link[DOMAIN_NAME_MAX + 32], unit[DOMAIN_NAME_MAX + 32], filename[DOMAIN_NAME_MAX + 8];
+static int generate_link(Run *run, size_t unused, const Directory *config, const char *name) {
+        char unit[DOMAIN_NAME_MAX + 32], path[sizeof("autostart/") + NAME_MAX], stem[NAME_MAX + 1];
         struct stat of_link, of_definition;
+        const Guest *g;
 
-        (void) snprintf(link, sizeof(link), "autostart/%s.xml", g->name);
-        (void) snprintf(unit, sizeof(unit), "uml@%s.service", g->name);
-        (void) snprintf(filename, sizeof(filename), "%s.xml", g->name);
-
-        if (config->fd < 0)
-                return 0;
-        if (fstatat(config->fd, link, &of_link, 0) < 0) {
-                if (errno == ENOENT && fstatat(config->fd, link, &of_link, AT_SYMLINK_NOFOLLOW) < 0)
-                        return 0;
-                complain(run, LOG_WARNING, "%s/%s: warning: the link leads to nothing; the guest is not started at boot", config->path, link);
+        (void) snprintf(stem, sizeof(stem), "%.*s", (int) strlen(name) - 4, name);
+        (void) snprintf(path, sizeof(path), "autostart/%s", name);
+        g = find_guest(run, stem, run->n_guests);
+        if (!g) {
+                complain(run, LOG_WARNING, "%s/autostart: warning: %s is the name of no guest; nothing is started for it", config->path,
+                         text_is_clean(name) ? name : "a link here");
                 return 0;
         }
-        if (fstatat(g->directory->fd, filename, &of_definition, 0) < 0 || of_link.st_dev != of_definition.st_dev ||
+        if (fstatat(config->fd, path, &of_link, 0) < 0) {
+                complain(run, LOG_WARNING, "%s/%s: warning: the link leads to nothing; the guest is not started at boot", config->path, path);
+                return 0;
+        }
+        if (fstatat(g->directory->fd, name, &of_definition, 0) < 0 || of_link.st_dev != of_definition.st_dev ||
             of_link.st_ino != of_definition.st_ino) {
-                complain(run, LOG_WARNING, "%s/%s: warning: this is no link to %s/%s; the guest is not started at boot", config->path, link,
-                         g->directory->path, filename);
+                complain(run, LOG_WARNING, "%s/%s: warning: this is no link to %s/%s; the guest is not started at boot", config->path, path,
+                         g->directory->path, name);
                 return 0;
         }
+        (void) snprintf(unit, sizeof(unit), "uml@%s.service", g->name);
         return output_link(run->output, "uml.target.wants", unit, TEMPLATE_PATH(run->user));
+}
+
+static int generate_autostart(Run *run) {
+        const Directory *config = &run->directories[0];
+        int r;
+
+        if (run->n_directories == 0 || config->fd < 0)
+                return 0;
+        r = for_each_file(run, config, "autostart", 0, generate_link);
+        return r == -ENOENT ? 0 : r;
 }
 
 static int generate_target(Run *run) {
@@ -346,15 +373,15 @@ static void generate(Run *run) {
                         continue;
                 }
                 run->guests[kept++] = *g;
-                if (r >= 0)
-                        r = generate_autostart(run, &run->guests[kept - 1]);
                 if (r < 0)
                         complain(run, LOG_ERR, "%s/%s.xml: error: the unit's configuration cannot be written: %s",
                                  run->guests[kept - 1].directory->path, run->guests[kept - 1].name, strerror(-r));
         }
         run->n_guests = kept;
 
-        r = generate_target(run);
+        r = generate_autostart(run);
+        if (r >= 0)
+                r = generate_target(run);
         if (r < 0)
                 complain(run, LOG_ERR, "uml-generator: uml.target's configuration cannot be written: %s", strerror(-r));
 }

@@ -15,7 +15,7 @@ int definition_read(int directory, const char *filename, char **ret, size_t *ret
 
         fd = openat(directory, filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0) {
-                *ret_reason = errno == ENOENT ? "the link leads to nothing (is its target on a file system that is not mounted yet?)"
+                *ret_reason = errno == ENOENT ? "the link leads to nothing; is its target on a file system that is not mounted yet?"
                                               : "it cannot be opened";
                 return negative_errno();
         }

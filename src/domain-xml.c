@@ -4,6 +4,7 @@
  * is not in it gets one warning, with its place. walk() goes through the document once and knows nothing of its
  * meaning. */
 
+#include <limits.h>
 #include <stdarg.h>
 #include <strings.h>
 #include <uuid.h>
@@ -14,7 +15,9 @@
 #include "util.h"
 #include "xml.h"
 
-#define REPORTS_MAX 50 /* messages about one file; a hostile one shall not fill the log */
+#define REPORTS_MAX 50 /* warnings about one file, and errors; a hostile one shall not fill the log */
+#define MESSAGE_MAX 600 /* bytes of one message: it has to fit into a line of the kernel's log, and of a unit */
+#define TITLE_MAX 1024  /* bytes */
 
 typedef struct Reader Reader;
 
@@ -37,16 +40,26 @@ struct Reader {
         const char *stem;
         ReportFunction report;
         void *userdata;
-        unsigned n_reports;
+        unsigned n_reports[2]; /* by severity */
         bool failed, out_of_memory;
 
         Domain *domain;
         uint64_t maximum_memory; /* KiB, of <memory> */
-        const xmlNode *os, *current_memory, *name; /* for messages about them at the end */
+        const xmlNode *name, *memory, *current_memory, *os, *kernel; /* for messages about them at the end */
         bool has_target, has_source, has_port;     /* of the device being read */
 };
 
-/* Messages. A text from the file is shown only through `%s` of this function, which cleans it. */
+/* Messages. A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
+
+static void shorten(char *text) {
+        size_t n = MESSAGE_MAX;
+
+        if (strlen(text) <= MESSAGE_MAX)
+                return;
+        while ((text[n] & 0xc0) == 0x80) /* not within a character */
+                n--;
+        strcpy(text + n, "...");
+}
 
 static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) {
         char *text = NULL;
@@ -56,7 +69,7 @@ static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n
 
         if (severity == SEVERITY_ERROR)
                 r->failed = true;
-        if (r->n_reports++ >= REPORTS_MAX)
+        if (r->n_reports[severity]++ >= REPORTS_MAX)
                 return;
 
         place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
@@ -72,6 +85,7 @@ static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n
                         *p = '?';
                 else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 control characters */
                         p[1] = 0xb7;
+        shorten(text);
         r->report(r->userdata, severity, place.line, place.column, text);
         free(text);
 }
@@ -96,9 +110,13 @@ static char *checked(Reader *r, xmlNode *n, const char *attribute, char *p) {
         return p;
 }
 
+static bool has_attribute(xmlNode *n, const char *name) {
+        return xmlHasNsProp(n, (const xmlChar *) name, NULL);
+}
+
 /* The attribute's value, which the caller frees; NULL if it is not there, or was refused. */
 static char *attribute(Reader *r, xmlNode *n, const char *name) {
-        if (!xmlHasNsProp(n, (const xmlChar *) name, NULL))
+        if (!has_attribute(n, name))
                 return NULL;
         return checked(r, n, name, (char *) xmlGetNoNsProp(n, (const xmlChar *) name));
 }
@@ -151,6 +169,14 @@ static bool path_is_good(Reader *r, xmlNode *n, const char *what, const char *pa
 
         if (path[0] != '/') {
                 error(r, n, "%s '%s' is not an absolute path", what, path);
+                return false;
+        }
+        if (strstr(path, "/../") || (strlen(path) >= 3 && streq(path + strlen(path) - 3, "/.."))) {
+                error(r, n, "%s '%s' contains '..', with which systemd cannot tell the file system that it needs; write it without", what, path);
+                return false;
+        }
+        if (strlen(path) >= PATH_MAX) {
+                error(r, n, "%s has %zu bytes, of %d that a path may have", what, strlen(path), PATH_MAX - 1);
                 return false;
         }
         bad = strcspn(path, separators ?: "");
@@ -253,8 +279,7 @@ static bool begin_name(Reader *r, xmlNode *n) {
                 return false;
 
         if (!domain_name_is_valid(r->domain->name))
-                error(r, n, "name '%s' is refused: a name is 1 to %d of A-Z a-z 0-9 _ . : -, begins with a letter or digit, and does not end in .xml",
-                      r->domain->name, DOMAIN_NAME_MAX);
+                error(r, n, "name '%s' is refused: " DOMAIN_NAME_RULE, r->domain->name);
         else if (!streq(r->domain->name, r->stem))
                 error(r, n, "name '%s' is not that of the file; rename the file to %s.xml, or the guest to %s", r->domain->name,
                       r->domain->name, r->stem);
@@ -296,11 +321,16 @@ static bool begin_title(Reader *r, xmlNode *n) {
                 error(r, n, "title ends in a backslash, which a unit's description cannot; remove it");
                 return false;
         }
+        if (strlen(s) > TITLE_MAX) {
+                error(r, n, "title has %zu bytes, of %d that it may have", strlen(s), TITLE_MAX);
+                return false;
+        }
         r->domain->title = TAKE_PTR(s);
         return true;
 }
 
 static bool begin_memory(Reader *r, xmlNode *n) {
+        r->memory = n;
         r->maximum_memory = memory_content(r, n);
         return true;
 }
@@ -338,6 +368,7 @@ static bool begin_os_type(Reader *r, xmlNode *n) {
 }
 
 static bool begin_kernel(Reader *r, xmlNode *n) {
+        r->kernel = n;
         r->domain->kernel = path_content(r, n, NULL);
         return true;
 }
@@ -460,11 +491,9 @@ static bool begin_disk_source(Reader *r, xmlNode *n) {
 
         r->has_source = true;
         path = attribute(r, n, which);
-        if (!path) {
+        if (!has_attribute(n, which))
                 error(r, n, "<source>: attribute %s, the disk's path, is missing", which);
-                return true;
-        }
-        if (path_is_good(r, n, "source", path, DISK_SEPARATORS))
+        if (path && path_is_good(r, n, "source", path, DISK_SEPARATORS))
                 this_disk(r)->path = TAKE_PTR(path);
         return true;
 }
@@ -479,6 +508,8 @@ static bool begin_disk_target(Reader *r, xmlNode *n) {
         if (bus && !streq(bus, "uml"))
                 error(r, n, "<target>: bus '%s' is refused: a UML disk's is uml", bus);
 
+        if (!dev && has_attribute(n, "dev"))
+                return true;
         if (unit && unit[0] >= 'a' && unit[0] <= 'p' && !unit[1])
                 index = (uint64_t) (unit[0] - 'a');
         else if (!unit || parse_number(unit, DOMAIN_DISKS_MAX - 1, &index) < 0 || (unit[0] == '0' && unit[1])) {
@@ -524,30 +555,6 @@ static Console *this_console(Reader *r) {
         return &r->domain->consoles[r->domain->n_consoles - 1];
 }
 
-static bool begin_console(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *type = attribute(r, n, "type");
-        ConsoleKind kind = CONSOLE_PTY; /* libvirt's default */
-
-        if (type && console_kind_from_string(type, &kind) < 0) {
-                warning(r, n, "<%s type='%s'> is not supported: the line is not connected; use pty or null", (const char *) n->name, type);
-                return false;
-        }
-        if (r->domain->n_consoles >= DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX) {
-                error(r, n, "<%s>: one too many", (const char *) n->name);
-                return false;
-        }
-        if (grow(&r->domain->consoles, r->domain->n_consoles, sizeof(Console)) < 0) {
-                r->out_of_memory = true;
-                return false;
-        }
-        r->domain->consoles[r->domain->n_consoles++] = (Console) {
-                .serial = streq((const char *) n->name, "serial"),
-                .kind = kind,
-        };
-        r->has_port = false;
-        return true;
-}
-
 static bool begin_console_target(Reader *r, xmlNode *n) {
         Console *c = this_console(r);
 
@@ -573,6 +580,36 @@ static void end_console(Reader *r, xmlNode *n) {
         if (next >= max)
                 error(r, n, "<%s>: there is no port after %u", (const char *) n->name, max - 1);
         c->port = next;
+}
+
+static bool begin_console(Reader *r, xmlNode *n) {
+        _cleanup_free_ char *type = attribute(r, n, "type");
+        ConsoleKind kind = CONSOLE_PTY; /* libvirt's default */
+        bool supported = !type || console_kind_from_string(type, &kind) >= 0;
+
+        if (r->domain->n_consoles >= DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX) {
+                error(r, n, "<%s>: one too many", (const char *) n->name);
+                return false;
+        }
+        if (grow(&r->domain->consoles, r->domain->n_consoles, sizeof(Console)) < 0) {
+                r->out_of_memory = true;
+                return false;
+        }
+        r->domain->consoles[r->domain->n_consoles++] = (Console) {
+                .serial = streq((const char *) n->name, "serial"),
+                .kind = kind,
+        };
+        r->has_port = false;
+        if (supported)
+                return true;
+
+        /* One warning for the whole of it; but it keeps its port, and so do those after it. */
+        warning(r, n, "<%s type='%s'> is not supported: the line is a pty instead", (const char *) n->name, type);
+        for (xmlNode *child = n->children; child; child = child->next)
+                if (child->type == XML_ELEMENT_NODE && streq((const char *) child->name, "target"))
+                        (void) begin_console_target(r, child);
+        end_console(r, n);
+        return false;
 }
 
 /* Sorted by path, for bsearch(). */
@@ -661,7 +698,7 @@ static void walk(Reader *r, xmlNode *parent, const char *path, const xmlNode **s
 
                 if (n->type != XML_ELEMENT_NODE)
                         continue;
-                if (in_metadata && !*own)
+                if (in_metadata && n->ns && !*own)
                         continue; /* other programs' */
 
                 k = snprintf(child, sizeof(child), "%s%s%s%s", path, *path ? "/" : "", own, (const char *) n->name);
@@ -688,11 +725,10 @@ static void walk(Reader *r, xmlNode *parent, const char *path, const xmlNode **s
 static void check_memory(Reader *r, xmlNode *root) {
         Domain *d = r->domain;
 
-        if (r->maximum_memory == 0) {
-                if (!r->failed)
-                        error(r, root, "<memory> is missing");
+        if (!r->memory)
+                error(r, root, "<memory> is missing");
+        if (r->maximum_memory == 0)
                 return;
-        }
         /* As libvirt: a little above the maximum is a rounding error of whoever wrote the file. */
         if (d->memory > r->maximum_memory) {
                 if (d->memory - r->maximum_memory > 4096)
@@ -713,7 +749,7 @@ static void check_domain(Reader *r, xmlNode *root) {
         check_memory(r, root);
         if (!r->os)
                 error(r, root, "<os> is missing; it names the <kernel>");
-        else if (!d->kernel && !r->failed)
+        else if (!r->kernel)
                 error(r, r->os, "<kernel>, the path of a UML kernel, is missing");
         if (r->failed)
                 return;
@@ -753,6 +789,15 @@ static void read_domain(Reader *r, xmlNode *root) {
                 r->out_of_memory = true;
 }
 
+static void report_rest(Reader *r, Severity severity, const char *what) {
+        char text[64];
+
+        if (r->n_reports[severity] <= REPORTS_MAX)
+                return;
+        (void) snprintf(text, sizeof(text), "and %u more %s about this file", r->n_reports[severity] - REPORTS_MAX, what);
+        r->report(r->userdata, severity, 1, 1, text);
+}
+
 int domain_read_xml(const char *text, size_t size, const char *stem, ReportFunction report, void *userdata, Domain **ret) {
         Reader r = {.text = text, .size = size, .stem = stem, .report = report, .userdata = userdata};
         xmlDoc *doc = NULL;
@@ -775,12 +820,8 @@ int domain_read_xml(const char *text, size_t size, const char *stem, ReportFunct
                 r.out_of_memory = true;
         xmlFreeDoc(doc);
 
-        if (r.n_reports > REPORTS_MAX) {
-                char more[64];
-
-                (void) snprintf(more, sizeof(more), "and %u more messages about this file", r.n_reports - REPORTS_MAX);
-                report(userdata, r.failed ? SEVERITY_ERROR : SEVERITY_WARNING, 1, 1, more);
-        }
+        report_rest(&r, SEVERITY_WARNING, "warnings");
+        report_rest(&r, SEVERITY_ERROR, "errors");
         if (r.out_of_memory || r.failed) {
                 domain_free(r.domain);
                 return r.out_of_memory ? -ENOMEM : -EBADMSG;

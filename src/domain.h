@@ -73,6 +73,7 @@ static inline void domain_freep(Domain **d) {
 /* 1 to 63 of [A-Za-z0-9_.:-], beginning with a letter or digit: `uml@NAME.service` then needs no escaping. Not `*.xml`:
  * the guest's runtime directory would pass for a definition in /run/uml. */
 bool domain_name_is_valid(const char *name);
+#define DOMAIN_NAME_RULE "a guest's name is 1 to 63 of A-Z a-z 0-9 _ . : -, begins with a letter or digit, and does not end in .xml"
 
 /* Gives a domain that has no UUID one that stays the same: name-based (RFC 4122, SHA-1), of the host's or user's seed
  * and the guest's name, so that two hosts with the same definition do not share it. */

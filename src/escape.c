@@ -5,7 +5,8 @@
 #include "escape.h"
 #include "util.h"
 
-/* Decodes one code point, or returns -EINVAL: overlong forms, surrogates and what is beyond U+10FFFF are not UTF-8. */
+/* Decodes one code point, or returns -EINVAL: overlong forms, surrogates and what is beyond U+10FFFF are not UTF-8, and a
+ * line with one of Unicode's noncharacters is none for systemd's loader (unichar_is_valid()): it would leave it out. */
 static int utf8_decode(const unsigned char *s, uint32_t *ret) {
         static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
         uint32_t c = s[0];
@@ -21,7 +22,7 @@ static int utf8_decode(const unsigned char *s, uint32_t *ret) {
                         return -EINVAL;
                 c = c << 6 | (s[i] & 0x3f);
         }
-        if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe)
                 return -EINVAL;
 
         *ret = c;
@@ -54,8 +55,8 @@ int put_value(FILE *f, const char *s) {
 
         for (; *s; s++) {
                 if (*s == '%')
-                        fputc('%', f);
-                fputc(*s, f);
+                        putc_unlocked('%', f);
+                putc_unlocked(*s, f);
         }
         return 0;
 }
@@ -64,15 +65,15 @@ static int put_quoted(FILE *f, const char *s) {
         if (!text_is_clean(s))
                 return -EINVAL;
 
-        fputc('"', f);
+        putc_unlocked('"', f);
         for (; *s; s++) {
                 if (*s == '"' || *s == '\\')
-                        fputc('\\', f);
+                        putc_unlocked('\\', f);
                 else if (*s == '%')
-                        fputc('%', f);
-                fputc(*s, f);
+                        putc_unlocked('%', f);
+                putc_unlocked(*s, f);
         }
-        fputc('"', f);
+        putc_unlocked('"', f);
         return 0;
 }
 

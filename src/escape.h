@@ -11,7 +11,7 @@
  *
  * Control characters are refused everywhere: a newline would begin a line of the author's choice. */
 
-/* Valid UTF-8 without control characters (C0, DEL, C1). The empty string is clean. */
+/* Valid UTF-8 without control characters (C0, DEL, C1) and noncharacters. The empty string is clean. */
 bool text_is_clean(const char *s);
 
 /* May stand as the whole right side of `Key=value`: clean, no white space at either end (the loader strips it), no

@@ -16,5 +16,6 @@ typedef struct Place {
  * outlive all calls of xml_place(). */
 int xml_parse(const char *text, size_t size, xmlDoc **ret, Place *ret_place, char **ret_reason);
 
-/* Where in the text the element begins: its `<`. For a document in UTF-8 or any encoding that contains ASCII. */
+/* Where in the text the element begins: its `<`. In an encoding other than UTF-8 it is column 1 of the line where the tag
+ * ends. */
 Place xml_place(const char *text, size_t size, const xmlNode *element);
