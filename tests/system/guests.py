@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guests of the tests, and the systemd instance that runs them: the system's, or one user's own."""
+
+import contextlib
+import re
+import socket
+import subprocess
+import time
+
+import bed
+import images
+
+KERNEL = '/usr/bin/linux.uml'
+LOGIN = r'(?m)login: ?$'
+
+
+class Manager:
+    """One instance of systemd in the container."""
+
+    def __init__(self, container, user=None):
+        self.container, self.user = container, user
+        self.label = 'user' if user else 'system'
+        self.scope = ['--user'] if user else []
+        self.definitions = f'{user.home}/.config/uml' if user else '/etc/uml'
+        self.runtime = f'{user.runtime}/uml' if user else '/run/uml'
+        self.images = f'{user.home}/images' if user else '/var/lib/guests'
+        self.run(['mkdir', '-p', self.definitions, self.images])
+
+    def run(self, argv, **arguments):
+        return self.container.run(argv, user=self.user, **arguments)
+
+    def systemctl(self, *argv, **arguments):
+        return self.run(['systemctl', *self.scope, '--no-pager', '--full', *argv], **arguments)
+
+    def show(self, unit, name):
+        return self.systemctl('show', '--property', name, '--value', unit).stdout.strip()
+
+    def status(self, unit):
+        """What the administrator sees; systemctl's exit code depends on the unit's state."""
+        return self.systemctl('status', unit, check=False).stdout
+
+    def journal(self, *argv):
+        return self.run(['journalctl', *self.scope, '--no-pager', *argv]).stdout
+
+    def wait_journal(self, unit, pattern, since_cursor=None, timeout=60):
+        """The first match of PATTERN in the text of the unit's journal, the future's too."""
+        since = [f'--after-cursor={since_cursor}'] if since_cursor else []
+        command = ['journalctl', *self.scope, '--follow', '--lines=all', '--output=cat', '-u', unit, *since]
+        process = self.container.popen(command, self.user, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return bed.follow(process, pattern, timeout)
+
+    def cursor(self):
+        """The present end of the journal."""
+        match = re.search('-- cursor: (.*)', self.journal('--lines=1', '--show-cursor'))
+        return match and match[1]
+
+    def write(self, path, text):
+        self.run(['tee', path], input=text)
+
+    def define(self, name, definition):
+        self.write(f'{self.definitions}/{name}.xml', definition)
+
+    @contextlib.contextmanager
+    def defined(self, **definitions):
+        """Definitions without a guest that could start."""
+        try:
+            for name, definition in definitions.items():
+                self.define(name, definition)
+            self.daemon_reload()
+            yield
+        finally:
+            self.run(['rm', '-f', *(f'{self.definitions}/{name}.xml' for name in definitions)])
+            self.daemon_reload()
+
+    def daemon_reload(self):
+        self.systemctl('daemon-reload')
+
+    def add_image(self, name, image):
+        """A copy of IMAGE of the manager's own; its path in the container."""
+        path = f'{self.images}/{name}.img'
+        images.copy_image(image, f'{self.container.root}{path}')
+        if self.user:
+            self.container.run(['chown', f'{self.user.uid}:{self.user.uid}', path])
+        return path
+
+    def list_temporary(self):
+        """Files where something temporary may be left, other services' private directories apart."""
+        command = ['find', '/tmp', '/var/tmp', '/dev/shm', self.images, '-mindepth', '1', '-not', '-name', '*.img',
+                   '(', '-path', '*/systemd-private-*uml@*', '-o', '-not', '-path', '*/systemd-private-*', ')']
+        return set(self.container.run(command).stdout.splitlines())
+
+    def processes(self, pattern=r'uml-helper|uml-guest|linux\.uml'):
+        return self.container.run(['pgrep', '--full', '--list-full', '--', pattern], check=False).stdout
+
+
+class Guest:
+    """A defined guest with an image of its own, for the time of a with statement."""
+
+    def __init__(self, manager, name, image=None, definition=None, **domain):
+        self.manager, self.name, self.unit = manager, name, f'uml@{name}.service'
+        self.source, self.definition, self.domain = image, definition, domain
+        self.runtime = f'{manager.runtime}/{name}'
+        self.since = None
+
+    def __enter__(self):
+        self.image = self.manager.add_image(self.name, self.source or images.busybox_image())
+        definition = self.definition or domain(self.name, self.image, **self.domain)
+        self.manager.define(self.name, definition.replace('IMAGE', self.image))
+        self.manager.daemon_reload()
+        self.temporary = self.manager.list_temporary()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error:
+            error.add_note(self.describe())
+        with contextlib.suppress(bed.Failure) if error else contextlib.nullcontext():
+            self.remove()
+
+    def remove(self):
+        self.manager.systemctl('stop', self.unit, check=False, timeout=120)
+        self.manager.systemctl('reset-failed', self.unit, check=False)
+        self.manager.run(['rm', '-f', f'{self.manager.definitions}/{self.name}.xml', self.image])
+        self.manager.daemon_reload()
+
+    def describe(self):
+        status = self.manager.systemctl('status', '--lines=0', self.unit, check=False)
+        journal = ['journalctl', *self.manager.scope, '--lines=60', '--output=short-precise', '-u', self.unit]
+        return status.stdout + self.manager.run(journal, check=False).stdout
+
+    def mark(self):
+        """From here on the journal is of interest: the guest is about to boot."""
+        self.since = self.manager.cursor()
+
+    def start(self, *options, **arguments):
+        self.mark()
+        return self.manager.systemctl('start', *options, self.unit, **arguments)
+
+    def stop(self, timeout=120):
+        """Seconds that the stop took."""
+        begin = time.monotonic()
+        self.manager.systemctl('stop', self.unit, timeout=timeout)
+        return time.monotonic() - begin
+
+    def reload(self, **arguments):
+        self.mark()
+        return self.manager.systemctl('reload', self.unit, **arguments)
+
+    def show(self, name):
+        return self.manager.show(self.unit, name)
+
+    def status(self):
+        return self.manager.status(self.unit)
+
+    def wait(self, pattern, timeout=60):
+        """A match of PATTERN in the unit's journal since the last boot of the guest was asked for."""
+        return self.manager.wait_journal(self.unit, pattern, self.since, timeout)
+
+    def helper(self):
+        return self.show('MainPID')
+
+    def kernel(self):
+        """Process id of UML's main process, the helper's child."""
+        found = self.manager.container.run(['pgrep', '--parent', self.helper(), '--full', 'uml-guest'])
+        return found.stdout.strip()
+
+    def signal_kernel(self, signal):
+        self.manager.run(['kill', f'-{signal}', self.kernel()])
+
+    def processes(self):
+        """Every process of this guest has its image on the command line."""
+        return self.manager.processes(re.escape(self.image))
+
+    def mconsole(self, *command):
+        return self.manager.run(['uml_mconsole', f'{self.runtime}/mconsole', *command]).stdout
+
+    def console(self, con='con0'):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(self.manager.container.inside(f'{self.runtime}/{con}.sock'))
+        return bed.Console(sock)
+
+    def login(self):
+        """A console with a root shell of the guest."""
+        self.wait(LOGIN)
+        console = self.console()
+        console.send('root')
+        console.expect('# ')
+        return console
+
+    def shell(self):
+        """A console with the shell that the inits of the guest directory give."""
+        self.wait('shell of ')
+        console = self.console()
+        console.send('')
+        console.expect('# ')
+        return console
+
+    def read_file(self, path):
+        """A file of the stopped guest's image."""
+        image = f'{self.manager.container.root}{self.image}'
+        return subprocess.run(['debugfs', '-R', f'cat {path}', image], text=True, check=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+    def check_image(self):
+        image = f'{self.manager.container.root}{self.image}'
+        fsck = subprocess.run(['e2fsck', '-fn', image], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        check(fsck.returncode == 0 and 'recovery' not in fsck.stdout, f'the image is not clean:\n{fsck.stdout}')
+
+    def check_gone(self):
+        """Nothing of the guest is left on the host, whatever became of it."""
+        check(self.show('ActiveState') in ('inactive', 'failed'), f'{self.unit} is {self.show("ActiveState")}')
+        check(not self.processes(), f'processes are left:\n{self.processes()}')
+        check(self.manager.run(['test', '-e', self.runtime], check=False).returncode == 1, f'{self.runtime} is left')
+        new = self.manager.list_temporary() - self.temporary
+        check(not new, f'files are left: {sorted(new)}')
+
+    def check_ended_well(self):
+        self.check_gone()
+        check_equal(self.show('ActiveState'), 'inactive', 'ActiveState')
+        check_equal(self.show('Result'), 'success', 'Result')
+        self.check_image()
+
+
+def domain(name, image, memory=64, cmdline='', stop="method='halt'", kernel=KERNEL, console="<console type='pty'/>",
+           **actions):
+    """A definition. Guests are halted when stopped, which takes no time, where a test is not about the stop.
+    Actions are on_poweroff, on_reboot, on_crash."""
+    lifecycle = ''.join(f'  <{event}>{action}</{event}>\n' for event, action in actions.items())
+    metadata = f"  <metadata><uml:stop xmlns:uml='urn:uml-systemd:1' {stop}/></metadata>\n" if stop else ''
+    return f'''<domain type='uml'>
+  <name>{name}</name>
+{metadata}  <memory unit='MiB'>{memory}</memory>
+  <os>
+    <type>uml</type>
+    <kernel>{kernel}</kernel>
+    <root>/dev/ubda</root>
+    <cmdline>{cmdline}</cmdline>
+  </os>
+{lifecycle}  <devices>
+    <disk type='file' device='disk'>
+      <source file='{image}'/>
+      <target dev='ubd0' bus='uml'/>
+    </disk>
+    {console}
+  </devices>
+</domain>
+'''
+
+
+def check(condition, message):
+    if not condition:
+        raise bed.Failure(message)
+
+
+def check_equal(value, expected, what):
+    check(value == expected, f'{what} is {value!r}, not {expected!r}')
+
+
+def check_in(part, text):
+    check(part in text, f'{part!r} is not in:\n{text}')
+
+
+def check_match(pattern, text):
+    match = re.search(pattern, text, re.MULTILINE)
+    check(match, f'{pattern!r} is not in:\n{text}')
+    return match
