@@ -34,8 +34,13 @@ bool text_is_clean(const char *s) {
 
         while (*p) {
                 uint32_t c;
-                int n = utf8_decode(p, &c);
+                int n;
 
+                if (*p >= 0x20 && *p < 0x7f) { /* as almost always */
+                        p++;
+                        continue;
+                }
+                n = utf8_decode(p, &c);
                 if (n < 0 || c < 0x20 || (c >= 0x7f && c < 0xa0))
                         return false;
                 p += n;
@@ -61,11 +66,8 @@ int put_value(FILE *f, const char *s) {
         return 0;
 }
 
-static int put_quoted(FILE *f, const char *s) {
-        if (!text_is_clean(s))
-                return -EINVAL;
-
-        putc_unlocked('"', f);
+/* The text without the quotes around it. */
+static void put_escaped(FILE *f, const char *s) {
         for (; *s; s++) {
                 if (*s == '"' || *s == '\\')
                         putc_unlocked('\\', f);
@@ -73,14 +75,23 @@ static int put_quoted(FILE *f, const char *s) {
                         putc_unlocked('%', f);
                 putc_unlocked(*s, f);
         }
+}
+
+static int put_quoted(FILE *f, const char *prefix, const char *s) {
+        if (!text_is_clean(prefix) || !text_is_clean(s))
+                return -EINVAL;
+
+        putc_unlocked('"', f);
+        put_escaped(f, prefix);
+        put_escaped(f, s);
         putc_unlocked('"', f);
         return 0;
 }
 
 int put_word(FILE *f, const char *s) {
-        return put_quoted(f, s);
+        return put_quoted(f, "", s);
 }
 
-int put_argument(FILE *f, const char *s) {
-        return put_quoted(f, s);
+int put_argument(FILE *f, const char *prefix, const char *s) {
+        return put_quoted(f, prefix, s);
 }

@@ -24,6 +24,6 @@ int put_value(FILE *f, const char *s);
 /* One word of RequiresMountsFor= and the like: always quoted. */
 int put_word(FILE *f, const char *s);
 
-/* One argument of a command line that begins with `:` (no environment variable is expanded then). The same rules as a
- * word's, today; another function, because they are other rules. */
-int put_argument(FILE *f, const char *s);
+/* One argument, the two texts together, of a command line that begins with `:` (no environment variable is expanded then).
+ * The same rules as a word's, today; another function, because they are other rules. */
+int put_argument(FILE *f, const char *prefix, const char *s);

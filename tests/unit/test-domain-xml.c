@@ -205,7 +205,7 @@ static void test_warned(void **state) {
                 {HEAD MEMORY OS "<q:commandline xmlns:q='urn:q'/>" TAIL, "5:1: warning: <commandline> is not supported; ignored\n"},
                 {HEAD "<memory dumpCore='off'>65536</memory>" OS TAIL, "3:1: warning: <memory>: attribute dumpCore is not supported; ignored\n"},
                 {DEVICES("<serial type='tcp'><source mode='bind'/></serial>"),
-                 "6:1: warning: <serial type='tcp'> is not supported: the line is not connected; use pty or null\n"},
+                 "6:1: warning: <serial type='tcp'> is not supported: the line is a pty instead\n"},
                 {DEVICES("<disk device='cdrom'><target dev='hdc'/></disk>"), "6:1: warning: <disk device='cdrom'>: UML has no such device; ignored\n"},
         };
 
@@ -234,7 +234,7 @@ static void test_flood(void **state) {
         fputs(TAIL, f);
         assert_int_equal(fclose(f), 0);
         d = read_text(text, size);
-        assert_non_null(strstr(messages, "1:1: warning: and 9950 more messages about this file\n"));
+        assert_non_null(strstr(messages, "1:1: warning: and 9950 more warnings about this file\n"));
         domain_free(d);
 }
 

@@ -16,6 +16,10 @@ static void assert_put(int (*put)(FILE *, const char *), const char *in, const c
         assert_string_equal(text, want ?: "");
 }
 
+static int put_plain_argument(FILE *f, const char *s) {
+        return put_argument(f, "", s);
+}
+
 static void test_value(void **state) {
         assert_put(put_value, "", "");
         assert_put(put_value, "A guest of 100% \"quality\" for $5; \\x41", "A guest of 100%% \"quality\" for $5; \\x41");
@@ -34,9 +38,9 @@ static void test_value_refuses(void **state) {
 static void test_word(void **state) {
         assert_put(put_word, "", "\"\"");
         assert_put(put_word, "/a b/%i", "\"/a b/%%i\"");
-        assert_put(put_argument, "a\"b\\c'd;$HOME${X}%h", "\"a\\\"b\\\\c'd;$HOME${X}%%h\"");
-        assert_put(put_argument, "ends in \\", "\"ends in \\\\\"");
-        assert_put(put_argument, "\x1b[31m", NULL);
+        assert_put(put_plain_argument, "a\"b\\c'd;$HOME${X}%h", "\"a\\\"b\\\\c'd;$HOME${X}%%h\"");
+        assert_put(put_plain_argument, "ends in \\", "\"ends in \\\\\"");
+        assert_put(put_plain_argument, "\x1b[31m", NULL);
         assert_put(put_word, "a\rb", NULL);
 }
 
@@ -48,6 +52,8 @@ static void test_clean(void **state) {
         assert_false(text_is_clean("\xe0\x80\x8a"));
         assert_false(text_is_clean("\xed\xa0\x80"));     /* surrogate */
         assert_false(text_is_clean("\xf4\x90\x80\x80")); /* beyond Unicode */
+        assert_false(text_is_clean("\xef\xb7\x90"));     /* U+FDD0, a noncharacter */
+        assert_false(text_is_clean("\xf0\x9f\xbf\xbe")); /* U+1FFFE, another */
         assert_false(text_is_clean("\xff"));
         assert_false(text_is_clean("cut\xe2\x82"));
 }
@@ -57,7 +63,7 @@ int main(void) {
                 TEST("a plain value keeps its text but for doubled percent signs", test_value),
                 TEST("a plain value that the loader would change is refused", test_value_refuses),
                 TEST("a word or argument is quoted so that nothing in it is syntax", test_word),
-                TEST("control characters and broken UTF-8 are told from text", test_clean),
+                TEST("control characters, noncharacters and broken UTF-8 are told from text", test_clean),
         };
 
         return cmocka_run_group_tests_name("escape", tests, NULL, NULL);
