@@ -174,8 +174,10 @@ static int for_each_file(Run *run, const Directory *directory, const char *subdi
         if (n < 0)
                 return negative_errno();
         for (int i = 0; i < n; i++) {
-                if (r >= 0)
-                        r = function(run, earlier, directory, entries[i]->d_name);
+                int k = function(run, earlier, directory, entries[i]->d_name);
+
+                if (k < 0) /* told at the end; the others' turn comes all the same */
+                        r = k;
                 free(entries[i]);
         }
         free(entries);
@@ -330,14 +332,16 @@ static int generate_link(Run *run, size_t unused, const Directory *config, const
         return output_link(run->output, "uml.target.wants", unit, TEMPLATE_PATH(run->user));
 }
 
-static int generate_autostart(Run *run) {
+static void generate_autostart(Run *run) {
         const Directory *config = &run->directories[0];
         int r;
 
         if (run->n_directories == 0 || config->fd < 0)
-                return 0;
+                return;
         r = for_each_file(run, config, "autostart", 0, generate_link);
-        return r == -ENOENT ? 0 : r;
+        if (r < 0 && r != -ENOENT)
+                complain(run, LOG_ERR, "%s/autostart: error: the links in it cannot be read, or not be made for the manager: %s", config->path,
+                         strerror(-r));
 }
 
 static int generate_target(Run *run) {
@@ -379,9 +383,8 @@ static void generate(Run *run) {
         }
         run->n_guests = kept;
 
-        r = generate_autostart(run);
-        if (r >= 0)
-                r = generate_target(run);
+        generate_autostart(run);
+        r = generate_target(run);
         if (r < 0)
                 complain(run, LOG_ERR, "uml-generator: uml.target's configuration cannot be written: %s", strerror(-r));
 }

@@ -4,11 +4,11 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 
 #include "console.h"
 #include "lines.h"
+#include "server.h"
 
 #define READ_SIZE 65536
 #define INPUT_SIZE 4096
@@ -20,6 +20,7 @@ typedef struct Client {
         Io io;
         unsigned long lost; /* bytes */
         bool is_pty;
+        bool ended; /* it will send nothing more, but may still listen */
         struct Client *next;
 } Client;
 
@@ -35,12 +36,13 @@ struct Console {
         char input[INPUT_SIZE]; /* from clients, not yet taken by the guest */
         size_t input_size;
 
-        Io listener;
+        Server server;
         Client *clients;
-        unsigned n_clients;
 
-        Client pty;     /* in no list; watched only while somebody has the pty open */
-        Io pty_opening; /* inotify: somebody opens it */
+        Client pty; /* in no list; watched only while somebody has the pty open */
+        PtyWatcher *watcher;
+        int watch; /* of the pty's opening */
+        Console *next_watched;
 };
 
 /* Clients */
@@ -48,12 +50,12 @@ struct Console {
 static void client_watch(Client *client) {
         uint32_t events = 0;
 
-        if (client->console->input_size == 0)
+        if (client->console->input_size == 0 && !client->ended)
                 events |= EPOLLIN;
         if (client->lost > 0)
                 events |= EPOLLOUT;
-        /* While another's input waits for the guest, this client's has to wait as well, even if the client has gone: a
-         * hang-up is told once then, not all the time. */
+        /* Nothing is wanted of the client now, as while another's input waits for the guest. Its hang-up is told in any
+         * case, but once, not all the time. */
         (void) loop_watch(client->console->loop, &client->io, events ? events : EPOLLRDHUP | EPOLLET);
 }
 
@@ -69,6 +71,7 @@ static void drop_client(Client *client) {
 
         loop_unwatch(c->loop, &client->io);
         client->lost = 0;
+        client->ended = false;
         if (client->is_pty)
                 return; /* closed by its user; the pty itself stays */
 
@@ -77,25 +80,27 @@ static void drop_client(Client *client) {
                         *p = client->next;
                         break;
                 }
-        c->n_clients--;
         safe_close(client->io.fd);
+        server_client_gone(&c->server);
         free(client);
 }
 
-/* Returns how much was taken. */
-static size_t client_write(Client *client, const char *data, size_t size) {
+/* Returns how much was taken, or a negative errno if nothing ever will be. */
+static ssize_t client_write(Client *client, const char *data, size_t size) {
         ssize_t n = client->is_pty ? write(client->io.fd, data, size)
                                    : send(client->io.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-        return n < 0 ? 0 : (size_t) n; /* a client that went away is noticed by epoll */
+        return n >= 0 ? n : errno == EAGAIN || errno == EINTR ? 0 : negative_errno();
 }
 
 static void client_output(Client *client, const char *data, size_t size) {
         if (client->lost == 0) {
-                size_t n = client_write(client, data, size);
+                ssize_t n = client_write(client, data, size);
 
-                data += n;
-                size -= n;
+                if (n > 0) { /* an error is found again when the loss is to be told */
+                        data += n;
+                        size -= (size_t) n;
+                }
         }
         if (size > 0) {
                 client->lost += size;
@@ -103,12 +108,21 @@ static void client_output(Client *client, const char *data, size_t size) {
         }
 }
 
-static void client_tell_loss(Client *client) {
+static int client_tell_loss(Client *client) {
         char text[80];
         int n = snprintf(text, sizeof(text), "\r\n[uml-helper: %lu bytes were lost here: read faster]\r\n", client->lost);
+        ssize_t k = client_write(client, text, (size_t) n);
 
-        if (client_write(client, text, (size_t) n) > 0)
+        if (k > 0)
                 client->lost = 0;
+        return k < 0 ? (int) k : 0;
+}
+
+/* Whether a client that hung up has left something to be read. */
+static bool client_has_input(const Client *client) {
+        char byte;
+
+        return !client->ended && !client->is_pty && recv(client->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static void send_input(Console *c) {
@@ -126,83 +140,84 @@ static void send_input(Console *c) {
         watch_clients(c);
 }
 
-static void on_client(void *userdata, uint32_t events) {
-        Client *client = userdata;
+/* False: the client is not there any more. */
+static bool read_client(Client *client) {
         Console *c = client->console;
-        ssize_t n;
+        ssize_t n = read(client->io.fd, c->input, sizeof(c->input));
 
-        if (events & (EPOLLHUP | EPOLLERR))
-                client->lost = 0; /* nobody to be told */
-        else if (events & EPOLLOUT)
-                client_tell_loss(client);
-        if (events & ~(uint32_t) EPOLLOUT && c->input_size == 0) {
-                n = read(client->io.fd, c->input, sizeof(c->input));
-                if (n > 0) {
-                        c->input_size = (size_t) n;
-                        send_input(c);
-                        return;
-                }
-                if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-                        drop_client(client);
-                        return;
-                }
+        if (n > 0) {
+                c->input_size = (size_t) n;
+                send_input(c);
+        } else if (n == 0 && !client->is_pty)
+                client->ended = true;
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+                drop_client(client);
+                return false;
         }
-        client_watch(client);
+        return true;
 }
 
-static void on_connection(void *userdata, uint32_t events) {
-        Console *c = userdata;
-        Client *client;
-        int fd;
+static void on_client(void *userdata, uint32_t events) {
+        Client *client = userdata;
+        bool hung_up = events & (EPOLLHUP | EPOLLERR);
 
-        fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
+        if (hung_up)
+                client->lost = 0; /* nobody to be told */
+        else if (events & EPOLLOUT && client_tell_loss(client) < 0) {
+                drop_client(client);
                 return;
-        client = c->n_clients < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
-        if (!client) {
-                static const char full[] = "[uml-helper: this console has too many clients]\r\n";
+        }
+        if (events & ~(uint32_t) EPOLLOUT && client->console->input_size == 0 && !client->ended && !read_client(client))
+                return;
+        if (hung_up && !client_has_input(client))
+                drop_client(client);
+        else
+                client_watch(client);
+}
 
-                (void) send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+static void on_connection(void *userdata, int fd) {
+        Console *c = userdata;
+        Client *client = calloc(1, sizeof(*client));
+
+        if (!client) {
                 safe_close(fd);
+                server_client_gone(&c->server);
                 return;
         }
         *client = (Client) {.console = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
         c->clients = client;
-        c->n_clients++;
         client_watch(client);
-}
-
-static int listen_for_clients(Console *c) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        int fd, r;
-
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s.sock", c->name);
-        (void) unlink(address.sun_path);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return negative_errno();
-        c->listener = (Io) {.fd = fd, .function = on_connection, .userdata = c};
-        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, CLIENTS_MAX) < 0)
-                return negative_errno();
-        r = loop_watch(c->loop, &c->listener, EPOLLIN);
-        return r;
 }
 
 /* The pty: its master is a client like others, but there only while somebody has the slave open: before, what is written
  * would wait there and be shown, outdated, to who comes. inotify tells of the opening, a hang-up of the last close. */
 
 static void on_pty_opened(void *userdata, uint32_t events) {
-        Console *c = userdata;
-        char buffer[sizeof(struct inotify_event) + NAME_MAX + 1];
+        char buffer[32 * (sizeof(struct inotify_event) + NAME_MAX + 1)] __attribute__((aligned(__alignof__(struct inotify_event))));
+        PtyWatcher *w = userdata;
+        ssize_t n = read(w->io.fd, buffer, sizeof(buffer));
 
-        while (read(c->pty_opening.fd, buffer, sizeof(buffer)) > 0)
-                ;
-        if (!c->pty.io.events)
-                client_watch(&c->pty);
+        for (ssize_t i = 0; i < n;) {
+                const struct inotify_event *event = (const struct inotify_event *) (buffer + i);
+
+                for (Console *c = w->consoles; c; c = c->next_watched)
+                        if ((event->wd == c->watch || event->mask & IN_Q_OVERFLOW) && !c->pty.io.events)
+                                client_watch(&c->pty);
+                i += (ssize_t) (sizeof(*event) + event->len);
+        }
+}
+
+int pty_watcher_open(PtyWatcher *w, Loop *loop) {
+        *w = (PtyWatcher) {.loop = loop, .io = {.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .function = on_pty_opened, .userdata = w}};
+        return w->io.fd < 0 ? negative_errno() : loop_watch(loop, &w->io, EPOLLIN);
+}
+
+void pty_watcher_close(PtyWatcher *w) {
+        loop_close_io(w->loop, &w->io);
 }
 
 static int open_pty(Console *c) {
-        _cleanup_close_ int master = -EBADF, slave = -EBADF, watch = -EBADF;
+        _cleanup_close_ int master = -EBADF, slave = -EBADF;
         char path[64], link[32];
         struct termios raw;
 
@@ -216,8 +231,8 @@ static int open_pty(Console *c) {
         if (tcsetattr(slave, TCSANOW, &raw) < 0 || fchmod(slave, 0600) < 0)
                 return negative_errno();
 
-        watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (watch < 0 || inotify_add_watch(watch, path, IN_OPEN) < 0)
+        c->watch = inotify_add_watch(c->watcher->io.fd, path, IN_OPEN);
+        if (c->watch < 0)
                 return negative_errno();
 
         (void) snprintf(link, sizeof(link), "%s.pty", c->name);
@@ -226,8 +241,9 @@ static int open_pty(Console *c) {
                 return negative_errno();
 
         c->pty = (Client) {.console = c, .is_pty = true, .io = {.fd = TAKE_FD(master), .function = on_client, .userdata = &c->pty}};
-        c->pty_opening = (Io) {.fd = TAKE_FD(watch), .function = on_pty_opened, .userdata = c};
-        return loop_watch(c->loop, &c->pty_opening, EPOLLIN);
+        c->next_watched = c->watcher->consoles;
+        c->watcher->consoles = c;
+        return 0;
 }
 
 /* The guest's output */
@@ -308,6 +324,7 @@ int console_connect(Console *c) {
         if (r < 0)
                 goto fail;
         c->input_size = 0;
+        c->last_line[0] = 0;
         watch_clients(c);
         return pair[1];
 
@@ -327,17 +344,32 @@ void console_disconnect(Console *c) {
                 ;
         loop_clear_timer(c->loop, &c->prompt);
         lines_flush(&c->lines, on_line, c);
-        loop_unwatch(c->loop, &c->line);
-        c->line.fd = safe_close(c->line.fd);
+        loop_close_io(c->loop, &c->line);
 }
 
 const char *console_last_line(const Console *c) {
         return c->last_line;
 }
 
-int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, bool with_clients) {
+static int accept_clients(Console *c) {
+        char path[32];
+        int r;
+
+        (void) snprintf(path, sizeof(path), "%s.sock", c->name);
+        r = server_open(&c->server, c->loop, SOCK_STREAM, path, CLIENTS_MAX, on_connection, c);
+        if (r < 0)
+                return r;
+        if (c->watcher->io.fd < 0)
+                return 0;
+        r = open_pty(c);
+        if (r < 0)
+                journal_log(c->journal, PRIORITY_WARNING, "There is no %s.pty: %s; %s.sock is the same line", c->name, strerror(-r), c->name);
+        return 0;
+}
+
+int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, PtyWatcher *watcher) {
         Console *c = calloc(1, sizeof(*c));
-        int r = 0;
+        int r;
 
         if (!c)
                 return -ENOMEM;
@@ -347,15 +379,11 @@ int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, b
                 .journal = journal,
                 .line = {.fd = -EBADF, .function = on_output, .userdata = c},
                 .prompt = {.function = on_prompt, .userdata = c},
-                .listener.fd = -EBADF,
+                .server.io.fd = -EBADF,
                 .pty.io.fd = -EBADF,
-                .pty_opening.fd = -EBADF,
+                .watcher = watcher,
         };
-        if (with_clients) {
-                r = listen_for_clients(c);
-                if (r >= 0)
-                        r = open_pty(c);
-        }
+        r = watcher ? accept_clients(c) : 0;
         if (r < 0) {
                 console_free(c);
                 return r;
@@ -364,21 +392,14 @@ int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, b
         return 0;
 }
 
-static void close_io(Loop *loop, Io *io) {
-        if (io->fd >= 0)
-                loop_unwatch(loop, io);
-        io->fd = safe_close(io->fd);
-}
-
 Console *console_free(Console *c) {
         if (!c)
                 return NULL;
         console_disconnect(c);
         while (c->clients)
                 drop_client(c->clients);
-        close_io(c->loop, &c->listener);
-        close_io(c->loop, &c->pty.io);
-        close_io(c->loop, &c->pty_opening);
+        server_close(&c->server);
+        loop_close_io(c->loop, &c->pty.io);
         free(c);
         return NULL;
 }

@@ -14,8 +14,20 @@
 
 typedef struct Console Console;
 
-/* With clients: makes socket and pty link; else only the journal listens. name is kept by reference. */
-int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, bool with_clients);
+/* Tells when a pty is opened: one for all consoles, because a user has only so many inotify instances (128, of all of
+ * the user's programs). A console that is on it must not outlive it. */
+typedef struct PtyWatcher {
+        Loop *loop;
+        Io io;
+        Console *consoles;
+} PtyWatcher;
+
+int pty_watcher_open(PtyWatcher *w, Loop *loop);
+void pty_watcher_close(PtyWatcher *w);
+
+/* With a watcher: makes socket and pty link, or, if the watcher is not open, the socket alone; without one only the journal
+ * listens. name is kept by reference. */
+int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, PtyWatcher *watcher);
 Console *console_free(Console *c);
 
 /* A new socketpair for a kernel that is about to start; returns the kernel's end, which is the caller's. Whatever the

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include "control.h"
+#include "server.h"
 #include "util.h"
 
 #define CLIENTS_MAX 32
@@ -18,18 +19,16 @@ struct ControlClient {
 
 struct Control {
         Loop *loop;
-        Io listener;
+        Server server;
         ControlRequest function;
         void *userdata;
         ControlClient *clients;
-        unsigned n_clients;
 };
 
 static void drop_client(ControlClient *client) {
         Control *c = client->control;
 
-        loop_unwatch(c->loop, &client->io);
-        client->io.fd = safe_close(client->io.fd);
+        loop_close_io(c->loop, &client->io);
         if (client->busy) {
                 client->gone = true;
                 return;
@@ -39,7 +38,7 @@ static void drop_client(ControlClient *client) {
                         *p = client->next;
                         break;
                 }
-        c->n_clients--;
+        server_client_gone(&c->server);
         free(client);
 }
 
@@ -56,7 +55,7 @@ static void on_client(void *userdata, uint32_t events) {
                 return;
         }
         client->busy = true;
-        (void) loop_watch(client->control->loop, &client->io, EPOLLRDHUP);
+        (void) loop_watch(client->control->loop, &client->io, EPOLLERR); /* and EPOLLHUP: a half-closed client wants its answer */
         if (mconsole_unpack_request(packet, (size_t) n, command) < 0)
                 control_reply(client, true, "This is no mconsole request");
         else
@@ -89,56 +88,31 @@ void control_reply(ControlClient *client, bool failed, const char *text) {
         (void) loop_watch(client->control->loop, &client->io, EPOLLIN);
 }
 
-static void on_connection(void *userdata, uint32_t events) {
+static void on_connection(void *userdata, int fd) {
         Control *c = userdata;
-        ControlClient *client;
-        int fd;
+        ControlClient *client = calloc(1, sizeof(*client));
 
-        fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0)
-                return;
-        client = c->n_clients < CLIENTS_MAX ? calloc(1, sizeof(*client)) : NULL;
         if (!client) {
                 safe_close(fd);
+                server_client_gone(&c->server);
                 return;
         }
         *client = (ControlClient) {.control = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
         c->clients = client;
-        c->n_clients++;
         if (loop_watch(c->loop, &client->io, EPOLLIN) < 0)
                 drop_client(client);
 }
 
-static int control_address(struct sockaddr_un *address, const char *path) {
-        *address = (struct sockaddr_un) {.sun_family = AF_UNIX};
-        if (strlen(path) >= sizeof(address->sun_path))
-                return -ENAMETOOLONG;
-        strcpy(address->sun_path, path);
-        return 0;
-}
-
 int control_new(Control **ret, Loop *loop, const char *path, ControlRequest function, void *userdata) {
-        struct sockaddr_un address;
-        Control *c;
+        Control *c = calloc(1, sizeof(*c));
         int r;
 
-        r = control_address(&address, path);
-        if (r < 0)
-                return r;
-        c = calloc(1, sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        *c = (Control) {.loop = loop, .listener = {.function = on_connection, .userdata = c}, .function = function, .userdata = userdata};
-
-        (void) unlink(path);
-        c->listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (c->listener.fd < 0 || bind(c->listener.fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
-            listen(c->listener.fd, CLIENTS_MAX) < 0)
-                r = negative_errno();
-        else
-                r = loop_watch(loop, &c->listener, EPOLLIN);
+        *c = (Control) {.loop = loop, .function = function, .userdata = userdata};
+        r = server_open(&c->server, loop, SOCK_SEQPACKET, path, CLIENTS_MAX, on_connection, c);
         if (r < 0) {
-                control_free(c);
+                free(c);
                 return r;
         }
         *ret = c;
@@ -152,16 +126,13 @@ Control *control_free(Control *c) {
                 ControlClient *client = c->clients;
 
                 if (client->busy) { /* its control_reply() frees it */
-                        loop_unwatch(c->loop, &client->io);
-                        client->io.fd = safe_close(client->io.fd);
+                        loop_close_io(c->loop, &client->io);
                         c->clients = client->next;
                         client->control = NULL;
                 } else
                         drop_client(client);
         }
-        if (c->listener.fd >= 0)
-                loop_unwatch(c->loop, &c->listener);
-        safe_close(c->listener.fd);
+        server_close(&c->server);
         free(c);
         return NULL;
 }
@@ -186,14 +157,14 @@ int control_call(const char *path, const char *command, uint64_t timeout, Mconso
         uint64_t end = now_usec() + timeout;
         _cleanup_close_ int fd = -EBADF;
         char packet[MCONSOLE_PACKET_MAX];
-        struct sockaddr_un address;
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
         MconsoleReply reply = {};
         ssize_t n;
         int r;
 
-        r = control_address(&address, path);
-        if (r < 0)
-                return r;
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        strcpy(address.sun_path, path);
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
                 return negative_errno();

@@ -10,6 +10,7 @@
 #include "journal.h"
 
 #define WAITING_MAX (2U * 1024U * 1024U) /* bytes of records that wait for journald */
+#define RETRY_INTERVAL USEC_PER_SEC
 #define CLOSE_TIMEOUT (2 * USEC_PER_SEC)
 #define LINE_SIZE_MAX 2048 /* of the helper's own messages */
 
@@ -22,8 +23,10 @@ typedef struct Record {
 struct Journal {
         int fd; /* -EBADF: write to stderr */
         bool stderr_is_journal;
+        bool is_away; /* nobody listens at journald's socket */
         Loop *loop;
         Io io;
+        Timer retry; /* set while journald is away */
         char *fields; /* that each record has */
         size_t fields_size;
         Record *first, **end;
@@ -41,6 +44,8 @@ static int journal_connect(void) {
 }
 
 static void on_writable(void *userdata, uint32_t events);
+static void on_retry(void *userdata);
+static void send_later(Journal *j);
 
 int journal_new(Journal **ret, const char *name, const char *uuid) {
         Journal *j = calloc(1, sizeof(*j));
@@ -59,29 +64,42 @@ int journal_new(Journal **ret, const char *name, const char *uuid) {
         j->stderr_is_journal = getenv("JOURNAL_STREAM"); /* set by systemd */
         j->fd = name && j->stderr_is_journal ? journal_connect() : -EBADF;
         j->io = (Io) {.fd = j->fd, .function = on_writable, .userdata = j};
+        j->retry = (Timer) {.function = on_retry, .userdata = j};
         *ret = j;
         return 0;
 }
 
 void journal_attach(Journal *j, Loop *loop) {
+        if (j->loop) {
+                loop_unwatch(j->loop, &j->io);
+                loop_clear_timer(j->loop, &j->retry);
+        }
         j->loop = loop;
-        if (j->first && j->fd >= 0)
-                (void) loop_watch(loop, &j->io, EPOLLOUT);
+        send_later(j);
+}
+
+/* Full: when there is room. Away: a socket without a peer can always be written, so a little later. */
+static void send_later(Journal *j) {
+        if (!j->loop || !j->first)
+                return;
+        if (j->is_away) {
+                loop_unwatch(j->loop, &j->io);
+                loop_set_timer(j->loop, &j->retry, RETRY_INTERVAL);
+        } else
+                (void) loop_watch(j->loop, &j->io, EPOLLOUT);
 }
 
 /* The socket was taken from under us (its unit restarted): the next one listens at the same place. */
 static bool journal_reconnect(Journal *j) {
-        bool watched = j->io.events != 0;
         int fd = journal_connect();
 
+        j->is_away = fd < 0;
         if (fd < 0)
                 return false;
-        if (watched)
+        if (j->loop)
                 loop_unwatch(j->loop, &j->io);
         safe_close(j->fd);
         j->fd = j->io.fd = fd;
-        if (watched)
-                (void) loop_watch(j->loop, &j->io, EPOLLOUT);
         return true;
 }
 
@@ -122,8 +140,8 @@ static void keep_record(Journal *j, const struct iovec *iov, size_t n) {
         *j->end = r;
         j->end = &r->next;
         j->waiting += size;
-        if (j->loop)
-                (void) loop_watch(j->loop, &j->io, EPOLLOUT);
+        if (!j->io.events && !j->retry.at)
+                send_later(j);
 }
 
 /* Sends what waits, in order, as far as it goes. */
@@ -155,8 +173,14 @@ static void on_writable(void *userdata, uint32_t events) {
         Journal *j = userdata;
 
         send_waiting(j);
-        if (!j->first)
+        if (j->first)
+                send_later(j);
+        else
                 loop_unwatch(j->loop, &j->io);
+}
+
+static void on_retry(void *userdata) {
+        on_writable(userdata, 0);
 }
 
 static void put_record(Journal *j, int priority, const char *console, const char *text, size_t size) {
@@ -214,11 +238,8 @@ static void await_delivery(Journal *j) {
         uint64_t end = now_usec() + CLOSE_TIMEOUT;
 
         for (send_waiting(j); (j->first || is_under_way(j)) && now_usec() < end; send_waiting(j)) {
-                struct pollfd p = {.fd = j->fd, .events = j->first ? POLLOUT : 0};
-
                 /* The kernel has no event for an empty queue: look again, each millisecond. */
-                if (poll(&p, 1, 1) < 0 && errno != EINTR)
-                        break;
+                (void) poll(NULL, 0, 1);
         }
 }
 
@@ -232,8 +253,7 @@ void journal_close(Journal *j) {
                 j->first = r->next;
                 free(r);
         }
-        if (j->loop)
-                loop_unwatch(j->loop, &j->io);
+        journal_attach(j, NULL);
         safe_close(j->fd);
         free(j->fields);
         free(j);

@@ -37,6 +37,13 @@ void loop_unwatch(Loop *loop, Io *io) {
         (void) loop_watch(loop, io, 0);
 }
 
+void loop_close_io(Loop *loop, Io *io) {
+        if (io->fd < 0)
+                return;
+        loop_unwatch(loop, io);
+        io->fd = safe_close(io->fd);
+}
+
 void loop_clear_timer(Loop *loop, Timer *timer) {
         for (Timer **p = &loop->timers; *p; p = &(*p)->next)
                 if (*p == timer) {

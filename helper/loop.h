@@ -42,6 +42,9 @@ void loop_close(Loop *loop);
 int loop_watch(Loop *loop, Io *io, uint32_t events);
 void loop_unwatch(Loop *loop, Io *io);
 
+/* Ends the watch and closes the descriptor, if there is one. */
+void loop_close_io(Loop *loop, Io *io);
+
 /* Calls the function once, in so many microseconds; a timer that is set already is set anew. */
 void loop_set_timer(Loop *loop, Timer *timer, uint64_t usec);
 void loop_clear_timer(Loop *loop, Timer *timer);

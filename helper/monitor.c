@@ -21,6 +21,7 @@ struct Monitor {
         Timer timer;
         MconsoleReply reply;
         Request *first, **end; /* the first one is under way */
+        int send_error;        /* of the first one, if it could not be sent */
 
         Io notifications;
         MonitorNotification function;
@@ -28,12 +29,6 @@ struct Monitor {
 };
 
 static void send_first(Monitor *m);
-
-static void close_socket(Monitor *m) {
-        if (m->io.fd >= 0)
-                loop_unwatch(m->loop, &m->io);
-        m->io.fd = safe_close(m->io.fd);
-}
 
 /* Ends the first request, which is under way or was never sent. */
 static void finish(Monitor *m, int result) {
@@ -45,7 +40,7 @@ static void finish(Monitor *m, int result) {
         if (!m->first)
                 m->end = &m->first;
         loop_clear_timer(m->loop, &m->timer);
-        close_socket(m);
+        loop_close_io(m->loop, &m->io);
 
         if (result == 0 && reply.failed)
                 result = -EREMOTEIO;
@@ -81,8 +76,7 @@ static void on_reply(void *userdata, uint32_t events) {
 static void on_timeout(void *userdata) {
         Monitor *m = userdata;
 
-        /* A request that could not even be sent has its errno here; see send_first(). */
-        finish_and_go_on(m, m->io.fd < 0 ? -ENOTCONN : -ETIMEDOUT);
+        finish_and_go_on(m, m->send_error ?: -ETIMEDOUT);
 }
 
 /* Connected, so that nobody but the kernel can answer; with an address of its own (autobind), to which it answers. */
@@ -100,10 +94,15 @@ static void send_first(Monitor *m) {
         Request *r = m->first;
         uint64_t timeout = r->timeout;
 
+        m->send_error = open_socket(m);
         /* A full queue (EAGAIN) means that the kernel reads nothing: it has the request's time to begin. It will not get
          * this request, but that is what a time-out means. */
-        if (open_socket(m) < 0 || (send(m->io.fd, r->packet, r->size, MSG_NOSIGNAL) < 0 && errno != EAGAIN)) {
-                close_socket(m);
+        if (m->send_error >= 0 && send(m->io.fd, r->packet, r->size, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+                m->send_error = negative_errno();
+        if (m->send_error == -ENOENT || m->send_error == -ECONNREFUSED || m->send_error == -ECONNRESET)
+                m->send_error = -ENOTCONN;
+        if (m->send_error < 0) {
+                loop_close_io(m->loop, &m->io);
                 timeout = 0; /* ends it from the loop, not from within monitor_request() */
         }
         loop_set_timer(m->loop, &m->timer, timeout);
@@ -148,8 +147,12 @@ void monitor_disconnect(Monitor *m) {
 
         while (recv(m->notifications.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
                 on_notification(m, EPOLLIN);
+        monitor_cancel(m, -ENOTCONN);
+}
+
+void monitor_cancel(Monitor *m, int result) {
         while (m->first)
-                finish(m, -ENOTCONN);
+                finish(m, result);
 }
 
 int monitor_new(Monitor **ret, Loop *loop, const char *socket_path, const char *notify_path, MonitorNotification function, void *userdata) {
@@ -192,11 +195,8 @@ int monitor_new(Monitor **ret, Loop *loop, const char *socket_path, const char *
 Monitor *monitor_free(Monitor *m) {
         if (!m)
                 return NULL;
-        while (m->first)
-                finish(m, -ENOTCONN);
-        if (m->notifications.fd >= 0)
-                loop_unwatch(m->loop, &m->notifications);
-        safe_close(m->notifications.fd);
+        monitor_cancel(m, -ENOTCONN);
+        loop_close_io(m->loop, &m->notifications);
         free(m);
         return NULL;
 }

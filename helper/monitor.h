@@ -30,5 +30,8 @@ Monitor *monitor_free(Monitor *m);
  * -E2BIG is returned. */
 int monitor_request(Monitor *m, const char *command, uint64_t timeout, MonitorReply function, void *userdata);
 
+/* Ends every request, the one under way too, with the given result. Functions called for it ask nothing new. */
+void monitor_cancel(Monitor *m, int result);
+
 /* The kernel is gone: handles the notifications that wait, ends every request with -ENOTCONN. */
 void monitor_disconnect(Monitor *m);

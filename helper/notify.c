@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "notify.h"
+
+#define BUSY_TIMEOUT 1000 /* ms */
 
 static int notify_fd = -EBADF;
 
@@ -40,8 +43,16 @@ void notify(const char *format, ...) {
         va_start(ap, format);
         n = vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        if (n > 0)
-                (void) send(notify_fd, text, MIN_OF((size_t) n, sizeof(text) - 1), MSG_NOSIGNAL);
+        if (n <= 0)
+                return;
+        /* A manager that does not read must not stop the guest's consoles for longer than this. */
+        for (int attempt = 0; attempt < 2; attempt++) {
+                struct pollfd p = {.fd = notify_fd, .events = POLLOUT};
+
+                if (send(notify_fd, text, MIN_OF((size_t) n, sizeof(text) - 1), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+                        return;
+                (void) poll(&p, 1, BUSY_TIMEOUT);
+        }
 }
 
 void notify_close(void) {

@@ -50,15 +50,22 @@ static void check_file(Check *c, const char *what, const char *path, bool writab
         safe_close(fd);
 }
 
+/* ubd0= or ubdard=, but not ubd=sync */
+static bool is_disk(const char *argument) {
+        const char *unit = after_prefix(argument, "ubd");
+
+        return unit && ((*unit >= '0' && *unit <= '9') || (*unit >= 'a' && *unit <= 'p'));
+}
+
 static void check_files(Check *c) {
         for (char *const *a = c->options->kernel + 1; *a; a++) {
                 const char *path = strchr(*a, '=');
 
                 if (!path)
                         continue;
-                if (after_prefix(*a, "ubd") && strpbrk(path, ",:"))
+                if (is_disk(*a) && strpbrk(path, ",:"))
                         continue; /* a COW and its backing file, from <cmdline>: UML makes the one, and checks the other */
-                if (after_prefix(*a, "ubd"))
+                if (is_disk(*a))
                         check_file(c, "disk image", path + 1, !memchr(*a, 'r', (size_t) (path - *a)));
                 else if (after_prefix(*a, "initrd="))
                         check_file(c, "initrd", path + 1, false);
@@ -90,12 +97,6 @@ static uint64_t memory_size(const Options *o) {
         return size;
 }
 
-static bool has_no_exec(const char *directory) {
-        struct statvfs fs;
-
-        return statvfs(directory, &fs) < 0 || (fs.f_flag & ST_NOEXEC);
-}
-
 /* The guest's memory is a file, mapped executable, in the first of these that UML can use. A file system that is too small
  * would let the guest boot, and kill it with SIGBUS in the middle of something. */
 static void check_memory(Check *c) {
@@ -108,10 +109,11 @@ static void check_memory(Check *c) {
                 problem(c, "%s, where the guest's memory is kept: %m", directory);
                 return;
         }
-        if (has_no_exec(directory))
+        if (fs.f_flag & ST_NOEXEC)
                 problem(c, "%s is mounted noexec, but the guest's memory, which is kept there, must be executable; remount it with exec (mount -o remount,exec %s), or set TMPDIR= of the unit to a tmpfs that allows it",
                         directory, directory);
-        if ((uint64_t) fs.f_bavail * fs.f_frsize < need)
+        /* A tmpfs without a limit has no blocks at all. */
+        if (fs.f_blocks > 0 && (uint64_t) fs.f_bavail * fs.f_frsize < need)
                 problem(c, "%s has %llu MiB free, but the guest's memory, which is kept there, needs %llu MiB; make it larger (mount -o remount,size=… %s), or the guest's memory smaller",
                         directory, (unsigned long long) ((uint64_t) fs.f_bavail * fs.f_frsize >> 20), (unsigned long long) ((need + 0xfffff) >> 20), directory);
         if (getrlimit(RLIMIT_FSIZE, &limit) >= 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < need)

@@ -46,6 +46,7 @@ const char *reserved_argument(const char *item) {
                 {"umid=",     "the umid is the guest's name"},
                 {"uml_dir=",  "it is the guest's runtime directory"},
                 {"mconsole=", "the helper needs the notifications itself"},
+                {"noreboot",  "the guest's reboot would pass for a power-off; <on_reboot> says what becomes of it"},
                 {"--help",    "the kernel would print a text and end"},
                 {"--version", "the kernel would print a text and end"},
                 {"--showconfig", "the kernel would print a text and end"},

@@ -51,14 +51,22 @@ struct Reader {
 
 /* Messages. A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
 
-static void shorten(char *text) {
+static void make_clean(char *text) {
         size_t n = MESSAGE_MAX;
 
-        if (strlen(text) <= MESSAGE_MAX)
-                return;
-        while ((text[n] & 0xc0) == 0x80) /* not within a character */
-                n--;
-        strcpy(text + n, "...");
+        if (strlen(text) > MESSAGE_MAX) {
+                while ((text[n] & 0xc0) == 0x80) /* not within a character */
+                        n--;
+                strcpy(text + n, "...");
+        }
+        for (unsigned char *p = (unsigned char *) text; *p; p++)
+                if (*p < 0x20 || *p == 0x7f)
+                        *p = '?';
+        /* Something else that is not for a log or a unit: only ASCII is kept then. */
+        if (!text_is_clean(text))
+                for (unsigned char *p = (unsigned char *) text; *p; p++)
+                        if (*p >= 0x80)
+                                *p = '?';
 }
 
 static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) {
@@ -80,12 +88,7 @@ static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n
                 r->out_of_memory = true;
                 return;
         }
-        for (unsigned char *p = (unsigned char *) text; *p; p++)
-                if (*p < 0x20 || *p == 0x7f)
-                        *p = '?';
-                else if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 control characters */
-                        p[1] = 0xb7;
-        shorten(text);
+        make_clean(text);
         r->report(r->userdata, severity, place.line, place.column, text);
         free(text);
 }
@@ -807,6 +810,7 @@ int domain_read_xml(const char *text, size_t size, const char *stem, ReportFunct
 
         k = xml_parse(text, size, &doc, &place, &reason);
         if (k == -EBADMSG) {
+                make_clean(reason); /* libxml2 quotes the file */
                 report(userdata, SEVERITY_ERROR, place.line, place.column, reason);
                 free(reason);
         }

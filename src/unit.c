@@ -110,10 +110,13 @@ int unit_write(FILE *f, const Domain *d, const char *source) {
         r = put_mounts(f, d);
         if (r < 0)
                 return r;
+        /* The other lifecycle actions are the helper's; a crash is systemd's, so that a crash loop ends at the unit's start
+         * limit. A guest takes some seconds to boot and crash, and would never meet the manager's own limit. */
+        if (d->on_crash == LIFECYCLE_RESTART)
+                fputs_unlocked("StartLimitIntervalSec=300\n"
+                               "StartLimitBurst=10\n", f);
 
         fputs_unlocked("\n[Service]\n", f);
-        /* The other lifecycle actions are the helper's; a crash is systemd's, so that a crash loop ends at the unit's
-         * start limit. */
         if (d->on_crash == LIFECYCLE_RESTART)
                 fputs_unlocked("Restart=on-failure\n", f);
         r = put_command(f, d, source);

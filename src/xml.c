@@ -6,7 +6,7 @@
 #include "util.h"
 #include "xml.h"
 
-#define ATTRIBUTES_MAX 10000 /* of one tag, or equal signs between two of them */
+#define ATTRIBUTES_MAX 256 /* of one tag */
 
 #if LIBXML_VERSION >= 21200
 typedef const xmlError XmlErrorArgument;
@@ -98,18 +98,50 @@ Place xml_place(const char *text, size_t size, const xmlNode *element) {
         return place_of_offset(text, size, place >> 1);
 }
 
+/* The size of what begins at a `<` and is no start tag, so that nothing in it counts: a comment, CDATA, an instruction, a
+ * declaration, an end tag. 0 for a start tag. */
+static size_t other_markup_size(const char *p, size_t size) {
+        static const struct {
+                const char *begin, *end;
+        } kinds[] = {{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}, {"<!", ">"}, {"</", ">"}};
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                size_t n = strlen(kinds[i].begin);
+                const char *end;
+
+                if (size < n || strncmp(p, kinds[i].begin, n) != 0)
+                        continue;
+                end = memmem(p + n, size - n, kinds[i].end, strlen(kinds[i].end));
+                return end ? (size_t) (end - p) : size;
+        }
+        return 0;
+}
+
 /* libxml2 compares each attribute of a tag with each other (2.9.14: 24 s for the 120 000 that fit into 1 MiB). */
 static bool has_endless_tag(const char *text, size_t size, size_t *ret_offset) {
+        bool in_tag = false;
         unsigned n = 0;
+        char quote = 0;
 
-        for (size_t i = 0; i < size; i++)
-                if (text[i] == '<') {
+        for (size_t i = 0; i < size; i++) {
+                char c = text[i];
+
+                if (!in_tag && c == '<') {
+                        size_t skip = other_markup_size(text + i, size - i);
+
+                        in_tag = skip == 0;
+                        n = 0;
                         *ret_offset = i;
-                        n = 0;
-                } else if (text[i] == '=' && ++n > ATTRIBUTES_MAX)
+                        i += skip;
+                } else if (quote)
+                        quote = c == quote ? 0 : quote;
+                else if (in_tag && (c == '"' || c == '\''))
+                        quote = c;
+                else if (in_tag && c == '>')
+                        in_tag = false;
+                else if (in_tag && c == '=' && ++n > ATTRIBUTES_MAX)
                         return true;
-                else if (text[i] == '>')
-                        n = 0;
+        }
         return false;
 }
 

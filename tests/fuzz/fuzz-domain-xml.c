@@ -17,7 +17,7 @@ static void on_report(void *userdata, Severity severity, unsigned line, unsigned
 
 static bool is_ours(const char *line) {
         static const char *const begins[] = {
-                "", "# ", "[Unit]", "[Service]", "SourcePath=/", "Description=", "RequiresMountsFor=\"/", "Restart=on-failure", "ExecStart=",
+                "", "# ", "[Unit]", "[Service]", "SourcePath=/", "Description=", "RequiresMountsFor=\"/", "Restart=on-failure", "StartLimitIntervalSec=300", "StartLimitBurst=10", "ExecStart=",
                 "        \"", "        -- \\",
         };
 

@@ -36,7 +36,7 @@ static void test_open_quote(void **state) {
 
 static void test_reserved(void **state) {
         static const char *const reserved[] = {"mem=1G", "umid=x", "uml_dir=/", "mconsole=notify:x", "con=xterm", "con0=xterm", "con15=pts",
-                                               "ssl=null", "ssl63=null", "--version", "--help", "--showconfig"};
+                                               "ssl=null", "ssl63=null", "noreboot", "--version", "--help", "--showconfig"};
         static const char *const allowed[] = {"console=tty0", "quiet", "con", "ssl-non-raw", "memmap=1", "hostfs=/srv", "--", "con0"};
 
         for (size_t i = 0; i < ELEMENTSOF(reserved); i++)

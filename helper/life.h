@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What guest.c (a guest's life) and stop.c (its end by request) share, and nobody else. */
+
+#include "console.h"
+#include "control.h"
+#include "helper.h"
+#include "monitor.h"
+
+#define REQUEST_TIMEOUT (5 * USEC_PER_SEC)
+
+typedef enum Phase {
+        PHASE_BOOTING,
+        PHASE_RUNNING,
+        PHASE_STOPPING,
+} Phase;
+
+/* The ladder of a stop; see stop.c. */
+typedef enum RungIndex {
+        RUNG_NONE,
+        RUNG_CAD,
+        RUNG_SYNC,
+        RUNG_REMOUNT,
+        RUNG_HALT,
+        RUNG_TERM,
+        RUNG_KILL,
+        _RUNG_MAX,
+} RungIndex;
+
+typedef struct Guest Guest;
+
+/* The answer to guest_ask_cad(): result 0, the guest was asked; else why not, as in MonitorReply, and if the guest itself is
+ * the reason, that in words. */
+typedef void (*CadAnswer)(Guest *g, int result, const char *reason);
+
+struct Guest {
+        const Options *options;
+        Journal *journal;
+        Loop loop;
+        Io signals;
+        Monitor *monitor;
+        Control *control;
+        PtyWatcher ptys;
+        Console *consoles[DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX]; /* NULL where the line is null */
+        Console *early;                                              /* the kernel's stdout and stderr */
+
+        pid_t kernel; /* 0: none */
+        Phase phase;
+        bool ready; /* systemd knows that the guest is up */
+        bool up;    /* this kernel has told of its mconsole: before, no file system is mounted */
+        char socket[2 * DOMAIN_NAME_MAX]; /* of mconsole */
+        char release[64];
+        char panic[MCONSOLE_DATA_MAX + 1];
+
+        RungIndex rung;
+        Timer rung_timer, poll_timer;
+        char *disks; /* the counters of the guest's disks, when last looked at */
+        unsigned quiet_looks;
+
+        CadAnswer cad_answer;
+        ControlClient *reload; /* waits for the answer to its cad */
+        bool reboot_wanted;    /* a reload was accepted: the next reboot is ours */
+        Timer reload_timer;    /* and no longer */
+
+        int status; /* to exit with */
+};
+
+#define debug(g, ...) journal_log((g)->journal, PRIORITY_DEBUG, __VA_ARGS__)
+#define info(g, ...) journal_log((g)->journal, PRIORITY_INFO, __VA_ARGS__)
+#define warn(g, ...) journal_log((g)->journal, PRIORITY_WARNING, __VA_ARGS__)
+
+/* Ends the helper. */
+void guest_finish(Guest *g, int status);
+
+/* Asks the guest's mconsole; a failure to ask is told like the failure of an answer. */
+void guest_ask(Guest *g, const char *command, MonitorReply function);
+
+/* The reason for a request's failure, in words. */
+const char *request_failure(int result);
+
+/* Stops the guest, in a while; twice is as good as once. */
+void guest_stop(Guest *g);
+
+/* To be set on rung_timer and poll_timer. */
+void guest_on_rung_timer(void *userdata);
+void guest_on_poll_timer(void *userdata);
+
+/* Asks for ctrl-alt-del, if the guest can take it. One such question at a time. */
+void guest_ask_cad(Guest *g, CadAnswer answer);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "loop.h"
+
+/* A listening unix socket: accepts clients up to a number, and survives the lack of descriptors. */
+typedef struct Server {
+        Loop *loop;
+        Io io; /* fd -EBADF: not open */
+        unsigned n_clients, max_clients;
+        void (*function)(void *userdata, int fd); /* takes the client's descriptor, which does not block */
+        void *userdata;
+} Server;
+
+/* Listens at a path relative to the current directory, which must fit into a socket address; what was there before is
+ * removed. type: SOCK_STREAM or SOCK_SEQPACKET. Negative errno on failure. */
+int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_clients, void (*function)(void *userdata, int fd),
+                void *userdata);
+void server_close(Server *s);
+
+/* To be called when a client has gone and its descriptor is closed. */
+void server_client_gone(Server *s);
