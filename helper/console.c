@@ -21,6 +21,7 @@ typedef struct Client {
         unsigned long lost; /* bytes */
         bool is_pty;
         bool ended; /* it will send nothing more, but may still listen */
+        bool gone;  /* it has hung up; what it sent before waits for the guest */
         struct Client *next;
 } Client;
 
@@ -71,7 +72,7 @@ static void drop_client(Client *client) {
 
         loop_unwatch(c->loop, &client->io);
         client->lost = 0;
-        client->ended = false;
+        client->ended = client->gone = false;
         if (client->is_pty)
                 return; /* closed by its user; the pty itself stays */
 
@@ -169,10 +170,22 @@ static void on_client(void *userdata, uint32_t events) {
         }
         if (events & ~(uint32_t) EPOLLOUT && client->console->input_size == 0 && !client->ended && !read_client(client))
                 return;
-        if (hung_up && !client_has_input(client))
+        client->gone = client->gone || hung_up;
+        if (client->gone && !client_has_input(client))
                 drop_client(client);
         else
                 client_watch(client);
+}
+
+/* While the guest reads nothing, those who typed and went must not keep the living out. */
+static void drop_gone_clients(Console *c) {
+        Client *next;
+
+        for (Client *client = c->clients; client; client = next) {
+                next = client->next;
+                if (client->gone)
+                        drop_client(client);
+        }
 }
 
 static void on_connection(void *userdata, int fd) {
@@ -187,6 +200,8 @@ static void on_connection(void *userdata, int fd) {
         *client = (Client) {.console = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
         c->clients = client;
         client_watch(client);
+        if (c->server.n_clients >= c->server.max_clients)
+                drop_gone_clients(c);
 }
 
 /* The pty: its master is a client like others, but there only while somebody has the slave open: before, what is written

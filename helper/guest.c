@@ -60,20 +60,26 @@ static void make_visible(char *s) {
 
 /* Reload, and whatever else is asked through `control` */
 
-static void on_reload_cad(Guest *g, int result, const char *reason) {
-        ControlClient *client = TAKE_PTR(g->reload);
+static void refuse_reload(Guest *g, ControlClient *client, const char *reason) {
         char text[256];
 
-        if (result >= 0) {
-                g->reboot_wanted = true;
-                loop_set_timer(&g->loop, &g->reload_timer, RELOAD_TIMEOUT);
-                info(g, "Reload: the guest was asked to reboot (ctrl-alt-del)");
-                notify("STATUS=Rebooting: the guest was asked to (Linux %s)", g->release);
-                control_reply(client, false, "");
+        (void) snprintf(text, sizeof(text), "The guest cannot be asked to reboot: %s", reason);
+        warn(g, "%s", text);
+        control_reply(client, true, text);
+}
+
+static void on_reload_cad(Guest *g, int result, const char *reason) {
+        ControlClient *client = TAKE_PTR(g->reload);
+
+        if (result < 0) {
+                refuse_reload(g, client, reason ?: request_failure(result));
                 return;
         }
-        (void) snprintf(text, sizeof(text), "the guest cannot be asked to reboot: %s", reason ?: request_failure(result));
-        control_reply(client, true, text);
+        g->reboot_wanted = true;
+        loop_set_timer(&g->loop, &g->reload_timer, RELOAD_TIMEOUT);
+        info(g, "The guest was asked to reboot (ctrl-alt-del)");
+        notify("STATUS=Rebooting: the guest was asked to (Linux %s)", g->release);
+        control_reply(client, false, "");
 }
 
 static void on_reload_timer(void *userdata) {
@@ -89,20 +95,21 @@ static void on_relayed(void *userdata, int result, const MconsoleReply *reply) {
 }
 
 static void on_control(void *userdata, ControlClient *client, const char *command) {
+        bool reload = streq(command, "cad");
         Guest *g = userdata;
         int r;
 
-        if (g->phase == PHASE_STOPPING)
+        if (reload && (g->phase == PHASE_STOPPING || g->cad_answer))
+                refuse_reload(g, client, g->cad_answer ? "it is being asked already" : "it is being stopped");
+        else if (reload) {
+                g->reload = client;
+                guest_ask_cad(g, on_reload_cad);
+        } else if (g->phase == PHASE_STOPPING)
                 control_reply(client, true, "the guest is being stopped");
-        else if (!streq(command, "cad")) {
+        else {
                 r = monitor_request(g->monitor, command, RELAYED_TIMEOUT, on_relayed, client);
                 if (r < 0)
                         control_reply(client, true, strerror(-r));
-        } else if (g->cad_answer)
-                control_reply(client, true, "the guest is being asked to reboot already");
-        else {
-                g->reload = client;
-                guest_ask_cad(g, on_reload_cad);
         }
 }
 

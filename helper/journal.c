@@ -11,6 +11,7 @@
 
 #define WAITING_MAX (2U * 1024U * 1024U) /* bytes of records that wait for journald */
 #define RETRY_INTERVAL USEC_PER_SEC
+#define LOOK_TIME 20 /* ms */
 #define CLOSE_TIMEOUT (2 * USEC_PER_SEC)
 #define LINE_SIZE_MAX 2048 /* of the helper's own messages */
 
@@ -229,9 +230,9 @@ void journal_log(Journal *j, int priority, const char *format, ...) {
 
 /* Whether journald has yet to receive something: it wants to look at us when it does. */
 static bool is_under_way(const Journal *j) {
-        int bytes = 0;
+        int bytes = 0, fd = j->fd >= 0 ? j->fd : j->stderr_is_journal ? STDERR_FILENO : -EBADF;
 
-        return j->fd >= 0 && ioctl(j->fd, SIOCOUTQ, &bytes) >= 0 && bytes > 0;
+        return fd >= 0 && ioctl(fd, SIOCOUTQ, &bytes) >= 0 && bytes > 0;
 }
 
 static void await_delivery(Journal *j) {
@@ -241,6 +242,10 @@ static void await_delivery(Journal *j) {
                 /* The kernel has no event for an empty queue: look again, each millisecond. */
                 (void) poll(NULL, 0, 1);
         }
+        /* It looks right after it has received, and there is no word of that at all. A process that it has not seen before
+         * (see journal_new()) gives it this while; of others it remembers what it saw. */
+        if (j->fd < 0 && j->stderr_is_journal)
+                (void) poll(NULL, 0, LOOK_TIME);
 }
 
 void journal_close(Journal *j) {

@@ -52,6 +52,26 @@ def deaf(manager):
         check(seconds < 10, f'the stop took {seconds:.1f} s')
 
 
+@stop.test('systemctl stop of a guest that is going down by itself ends in success', SYSTEM)
+def going_down(manager):
+    with Guest(manager, 'going-down', stop=None) as guest:
+        guest.start()
+        console = guest.login()
+        console.send('echo text >/kept; poweroff')
+        guest.wait('reboot: |Requesting system poweroff')
+        guest.stop()
+        guest.check_ended_well()
+        check_equal(guest.read_file('/kept'), 'text\n', 'the file in the image')
+
+
+@stop.test("a guest may have the name of one of the helper's own files", SYSTEM)
+def names(manager):
+    for name in ('control', 'notify', 'mconsole', 'umid', 'con0.sock'):
+        with Guest(manager, name) as guest:
+            guest.start()
+            check_kept(guest, guest.login())
+
+
 @stop.test("a guest with stop method 'halt' is synced, remounted read-only and halted without ctrl-alt-del")
 def halt(manager):
     with Guest(manager, 'halt', stop="method='halt'") as guest:

@@ -238,6 +238,49 @@ static void test_flood(void **state) {
         domain_free(d);
 }
 
+/* libxml2 would compare each attribute with each other, for seconds. */
+static void test_attributes(void **state) {
+        static const char *const between[] = {"", "<!-- < ' -->", "<!-- <a b=\" --><![CDATA[<c d=']]>"};
+
+        for (size_t i = 0; i < ELEMENTSOF(between); i++) {
+                size_t size = 0;
+                _cleanup_free_ char *text = NULL;
+                FILE *f = open_memstream(&text, &size);
+
+                fprintf(f, "<domain type='uml'>%s<a", between[i]);
+                for (int k = 0; k < 50000; k++)
+                        fprintf(f, " a%d='>'", k);
+                fputs("/></domain>", f);
+                assert_int_equal(fclose(f), 0);
+                assert_null(read_text(text, size));
+                assert_non_null(strstr(messages, "a tag has too many attributes"));
+        }
+}
+
+static void test_equal_signs(void **state) {
+        size_t size = 0;
+        _cleanup_free_ char *text = NULL;
+        FILE *f = open_memstream(&text, &size);
+        Domain *d;
+
+        fputs(HEAD MEMORY OS "<description a='b'>", f);
+        for (int i = 0; i < 20000; i++)
+                fputs("=", f);
+        fputs("</description>" TAIL, f);
+        assert_int_equal(fclose(f), 0);
+        d = read_text(text, size);
+        assert_non_null(d);
+        domain_free(d);
+}
+
+/* The parser quotes the file in its messages. */
+static void test_parser_message(void **state) {
+        const char *text = HEAD "<x xmlns:x='http://a b&#9;&#x9b;c'/>" MEMORY OS TAIL;
+
+        assert_null(read_text(text, strlen(text)));
+        assert_null(strpbrk(messages, "\t\x9b"));
+}
+
 static void test_deep(void **state) {
         size_t size = 0;
         _cleanup_free_ char *text = NULL;
@@ -275,6 +318,9 @@ int main(void) {
                 TEST("what is not supported is a warning with its place", test_warned),
                 TEST("all errors of a file are told, not just the first", test_all_errors),
                 TEST("a file cannot flood the log", test_flood),
+                TEST("a tag with endless attributes is refused at once", test_attributes),
+                TEST("equal signs in a text are no attributes", test_equal_signs),
+                TEST("the parser's own messages are clean, too", test_parser_message),
                 TEST("a deep file is refused", test_deep),
                 TEST("NUL and broken UTF-8 are refused", test_bytes),
                 TEST("the table of elements is sorted, as the search needs it", test_table),
