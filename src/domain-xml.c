@@ -4,22 +4,15 @@
  * is not in it gets one warning, with its place. walk() goes through the document once and knows nothing of its
  * meaning. */
 
-#include <limits.h>
-#include <stdarg.h>
-#include <strings.h>
 #include <uuid.h>
 
 #include "arguments.h"
-#include "domain-xml.h"
+#include "domain-reader.h"
 #include "escape.h"
 #include "util.h"
 #include "xml.h"
 
-#define REPORTS_MAX 50 /* warnings about one file, and errors; a hostile one shall not fill the log */
-#define MESSAGE_MAX 600 /* bytes of one message: it has to fit into a line of the kernel's log, and of a unit */
-#define TITLE_MAX 1024  /* bytes */
-
-typedef struct Reader Reader;
+#define TITLE_MAX 1024 /* bytes */
 
 /* Called at an element's start. False: its children are not looked at (the function has said why, where that is called
  * for). */
@@ -34,250 +27,11 @@ typedef struct Element {
         bool repeats; /* may be given more than once under one parent */
 } Element;
 
-struct Reader {
-        const char *text;
-        size_t size;
-        const char *stem;
-        ReportFunction report;
-        void *userdata;
-        unsigned n_reports[2]; /* by severity */
-        bool failed, out_of_memory;
-
-        Domain *domain;
-        uint64_t maximum_memory; /* KiB, of <memory> */
-        const xmlNode *name, *memory, *current_memory, *os, *kernel; /* for messages about them at the end */
-        bool has_target, has_source, has_port;     /* of the device being read */
-};
-
-/* Messages. A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
-
-static void make_clean(char *text) {
-        size_t n = MESSAGE_MAX;
-
-        if (strlen(text) > MESSAGE_MAX) {
-                while ((text[n] & 0xc0) == 0x80) /* not within a character */
-                        n--;
-                strcpy(text + n, "...");
-        }
-        for (unsigned char *p = (unsigned char *) text; *p; p++)
-                if (*p < 0x20 || *p == 0x7f)
-                        *p = '?';
-        /* Something else that is not for a log or a unit: only ASCII is kept then. */
-        if (!text_is_clean(text))
-                for (unsigned char *p = (unsigned char *) text; *p; p++)
-                        if (*p >= 0x80)
-                                *p = '?';
-}
-
-static void PRINTF_LIKE(4, 5) say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) {
-        char *text = NULL;
-        Place place;
-        va_list ap;
-        int k;
-
-        if (severity == SEVERITY_ERROR)
-                r->failed = true;
-        if (r->n_reports[severity]++ >= REPORTS_MAX)
-                return;
-
-        place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
-        va_start(ap, format);
-        k = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (k < 0) {
-                r->out_of_memory = true;
-                return;
-        }
-        make_clean(text);
-        r->report(r->userdata, severity, place.line, place.column, text);
-        free(text);
-}
-
-#define error(r, n, ...) say(r, SEVERITY_ERROR, n, __VA_ARGS__)
-#define warning(r, n, ...) say(r, SEVERITY_WARNING, n, __VA_ARGS__)
-
-/* Values */
-
-/* Takes p; NULL is lack of memory. */
-static char *checked(Reader *r, xmlNode *n, const char *attribute, char *p) {
-        if (!p) {
-                r->out_of_memory = true;
-                return NULL;
-        }
-        if (!text_is_clean(p)) {
-                error(r, n, "<%s>: %s%s contains a control character (a line break, perhaps); remove it", (const char *) n->name,
-                      attribute ? "attribute " : "its text", attribute ?: "");
-                free(p);
-                return NULL;
-        }
-        return p;
-}
-
-static bool has_attribute(xmlNode *n, const char *name) {
-        return xmlHasNsProp(n, (const xmlChar *) name, NULL);
-}
-
-/* The attribute's value, which the caller frees; NULL if it is not there, or was refused. */
-static char *attribute(Reader *r, xmlNode *n, const char *name) {
-        if (!has_attribute(n, name))
-                return NULL;
-        return checked(r, n, name, (char *) xmlGetNoNsProp(n, (const xmlChar *) name));
-}
-
-/* The element's text, which the caller frees; NULL if it was refused. An empty one is an error. */
-static char *content(Reader *r, xmlNode *n) {
-        char *s = checked(r, n, NULL, (char *) xmlNodeGetContent(n));
-
-        if (s && !*s) {
-                error(r, n, "<%s> is empty", (const char *) n->name);
-                free(s);
-                return NULL;
-        }
-        return s;
-}
-
-static char *strip(char *s) {
-        size_t n;
-
-        s += strspn(s, " \t\n");
-        n = strlen(s);
-        while (n > 0 && strchr(" \t\n", s[n - 1]))
-                s[--n] = 0;
-        return s;
-}
-
-/* The element's text without the white space around it: for what is no string but a number or a word. */
-static char *stripped_content(Reader *r, xmlNode *n) {
-        char *p = (char *) xmlNodeGetContent(n), *s;
-
-        if (!p) {
-                r->out_of_memory = true;
-                return NULL;
-        }
-        s = strip(p);
-        memmove(p, s, strlen(s) + 1);
-        p = checked(r, n, NULL, p);
-        if (p && !*p) {
-                error(r, n, "<%s> is empty", (const char *) n->name);
-                free(p);
-                return NULL;
-        }
-        return p;
-}
-
-/* An absolute path, for a kernel option if separators is not NULL: UML and the guest's kernel take their command line
- * apart at these characters, and have no way to quote them. */
-static bool path_is_good(Reader *r, xmlNode *n, const char *what, const char *path, const char *separators) {
-        size_t bad;
-
-        if (path[0] != '/') {
-                error(r, n, "%s '%s' is not an absolute path", what, path);
-                return false;
-        }
-        if (strstr(path, "/../") || (strlen(path) >= 3 && streq(path + strlen(path) - 3, "/.."))) {
-                error(r, n, "%s '%s' contains '..', with which systemd cannot tell the file system that it needs; write it without", what, path);
-                return false;
-        }
-        if (strlen(path) >= PATH_MAX) {
-                error(r, n, "%s has %zu bytes, of %d that a path may have", what, strlen(path), PATH_MAX - 1);
-                return false;
-        }
-        bad = strcspn(path, separators ?: "");
-        if (path[bad]) {
-                error(r, n, "%s '%s' contains '%c', which separates options on a UML command line and cannot be quoted there; rename the file or link to it",
-                      what, path, path[bad]);
-                return false;
-        }
-        return true;
-}
-
-static char *path_content(Reader *r, xmlNode *n, const char *separators) {
-        _cleanup_free_ char *s = content(r, n);
-
-        if (!s || !path_is_good(r, n, (const char *) n->name, s, separators))
-                return NULL;
-        return TAKE_PTR(s);
-}
-
-/* libvirt's units: bytes, decimal (KB) and binary (k, KiB) multiples, in any case; without a unit, KiB. */
-static int unit_factor(const char *unit, uint64_t *ret) {
-        static const char letters[] = "kmgtpe";
-        const char *letter;
-        uint64_t base, factor = 1;
-
-        if (strcasecmp(unit, "b") == 0 || strcasecmp(unit, "byte") == 0 || strcasecmp(unit, "bytes") == 0) {
-                *ret = 1;
-                return 0;
-        }
-
-        letter = *unit ? strchr(letters, *unit | 0x20) : NULL;
-        if (!letter)
-                return -EINVAL;
-        if (!unit[1] || strcasecmp(unit + 1, "ib") == 0)
-                base = 1024;
-        else if (strcasecmp(unit + 1, "b") == 0)
-                base = 1000;
-        else
-                return -EINVAL;
-
-        for (const char *p = letters; p <= letter; p++)
-                factor *= base; /* 1024^6 fits */
-        *ret = factor;
-        return 0;
-}
-
-/* KiB, rounded up as libvirt does. 0 after an error. */
-static uint64_t memory_content(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = stripped_content(r, n), *unit = attribute(r, n, "unit");
-        uint64_t value, factor = 1024;
-
-        if (!s)
-                return 0;
-        if (unit && unit_factor(unit, &factor) < 0) {
-                error(r, n, "<%s>: unknown unit '%s'; known are b, bytes, KB, KiB, MB, MiB, GB, GiB, TB, TiB, PB, PiB, EB, EiB",
-                      (const char *) n->name, unit);
-                return 0;
-        }
-        switch (parse_number(s, UINT64_MAX, &value)) {
-        case 0:
-                break;
-        case -ERANGE:
-                value = UINT64_MAX;
-                break;
-        default:
-                error(r, n, "<%s>: '%s' is not a number", (const char *) n->name, s);
-                return 0;
-        }
-        if (value == 0) {
-                error(r, n, "<%s> is 0", (const char *) n->name);
-                return 0;
-        }
-        if (__builtin_mul_overflow(value, factor, &value) || __builtin_add_overflow(value, 1023, &value)) {
-                error(r, n, "<%s>: %s %s is more than can be counted", (const char *) n->name, s, unit ?: "KiB");
-                return 0;
-        }
-        return value / 1024;
-}
-
-static bool number_attribute(Reader *r, xmlNode *n, const char *name, uint64_t max, unsigned *ret) {
-        _cleanup_free_ char *s = attribute(r, n, name);
-        uint64_t value;
-
-        if (!s)
-                return false;
-        if (parse_number(strip(s), max, &value) < 0) {
-                error(r, n, "<%s>: %s '%s' is not a number from 0 to %llu", (const char *) n->name, name, s, (unsigned long long) max);
-                return false;
-        }
-        *ret = (unsigned) value;
-        return true;
-}
-
 /* Elements */
 
 static bool begin_name(Reader *r, xmlNode *n) {
         r->name = n;
-        r->domain->name = content(r, n);
+        r->domain->name = reader_content(r, n);
         if (!r->domain->name)
                 return false;
 
@@ -291,7 +45,7 @@ static bool begin_name(Reader *r, xmlNode *n) {
 
 /* As libvirt: 32 hexadecimal digits, with hyphens anywhere or none. */
 static bool begin_uuid(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = stripped_content(r, n);
+        _cleanup_free_ char *s = reader_word(r, n);
         char canonical[UUID_TEXT_SIZE];
         const char *p;
         size_t k = 0;
@@ -316,7 +70,7 @@ static bool begin_uuid(Reader *r, xmlNode *n) {
 }
 
 static bool begin_title(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = stripped_content(r, n);
+        _cleanup_free_ char *s = reader_word(r, n);
 
         if (!s)
                 return false;
@@ -334,18 +88,18 @@ static bool begin_title(Reader *r, xmlNode *n) {
 
 static bool begin_memory(Reader *r, xmlNode *n) {
         r->memory = n;
-        r->maximum_memory = memory_content(r, n);
+        r->maximum_memory = reader_memory(r, n);
         return true;
 }
 
 static bool begin_current_memory(Reader *r, xmlNode *n) {
         r->current_memory = n;
-        r->domain->memory = memory_content(r, n);
+        r->domain->memory = reader_memory(r, n);
         return true;
 }
 
 static bool begin_vcpu(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = stripped_content(r, n);
+        _cleanup_free_ char *s = reader_word(r, n);
         uint64_t value;
 
         if (!s)
@@ -363,7 +117,7 @@ static bool begin_os(Reader *r, xmlNode *n) {
 }
 
 static bool begin_os_type(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = stripped_content(r, n);
+        _cleanup_free_ char *s = reader_word(r, n);
 
         if (s && !streq(s, "uml") && !streq(s, "linux") && !streq(s, "hvm"))
                 error(r, n, "os type '%s' is refused: a UML guest's is uml (linux and hvm pass for it)", s);
@@ -372,17 +126,17 @@ static bool begin_os_type(Reader *r, xmlNode *n) {
 
 static bool begin_kernel(Reader *r, xmlNode *n) {
         r->kernel = n;
-        r->domain->kernel = path_content(r, n, NULL);
+        r->domain->kernel = reader_path(r, n, NULL);
         return true;
 }
 
 static bool begin_initrd(Reader *r, xmlNode *n) {
-        r->domain->initrd = path_content(r, n, KERNEL_SEPARATORS);
+        r->domain->initrd = reader_path(r, n, KERNEL_SEPARATORS);
         return true;
 }
 
 static bool begin_root(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = content(r, n);
+        _cleanup_free_ char *s = reader_content(r, n);
 
         if (!s)
                 return false;
@@ -395,7 +149,7 @@ static bool begin_root(Reader *r, xmlNode *n) {
 }
 
 static bool begin_cmdline(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = checked(r, n, NULL, (char *) xmlNodeGetContent(n));
+        _cleanup_free_ char *s = reader_checked(r, n, NULL, (char *) xmlNodeGetContent(n));
         const char *reserved;
         int k;
 
@@ -417,7 +171,7 @@ static bool begin_cmdline(Reader *r, xmlNode *n) {
 
 static void set_lifecycle(Reader *r, xmlNode *n, LifecycleAction *ret) {
         static const char *const later[] = {"preserve", "rename-restart", "coredump-destroy", "coredump-restart"};
-        _cleanup_free_ char *s = stripped_content(r, n);
+        _cleanup_free_ char *s = reader_word(r, n);
 
         if (!s || lifecycle_action_from_string(s, ret) >= 0)
                 return;
@@ -446,11 +200,11 @@ static bool begin_on_crash(Reader *r, xmlNode *n) {
 }
 
 static bool begin_stop(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *method = attribute(r, n, "method");
+        _cleanup_free_ char *method = reader_attribute(r, n, "method");
 
         if (method && stop_method_from_string(method, &r->domain->stop_method) < 0)
                 error(r, n, "<stop>: method '%s' is neither cad nor halt", method);
-        number_attribute(r, n, "timeout", 86400, &r->domain->stop_timeout);
+        reader_number(r, n, "timeout", 86400, &r->domain->stop_timeout);
         return true;
 }
 
@@ -461,7 +215,7 @@ static Disk *this_disk(Reader *r) {
 }
 
 static bool begin_disk(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *type = attribute(r, n, "type"), *device = attribute(r, n, "device");
+        _cleanup_free_ char *type = reader_attribute(r, n, "type"), *device = reader_attribute(r, n, "device");
 
         if (device && (streq(device, "cdrom") || streq(device, "floppy"))) {
                 warning(r, n, "<disk device='%s'>: UML has no such device; ignored", device);
@@ -489,20 +243,20 @@ static bool begin_disk(Reader *r, xmlNode *n) {
 }
 
 static bool begin_disk_source(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *type = attribute(r, n->parent, "type"), *path = NULL;
+        _cleanup_free_ char *type = reader_attribute(r, n->parent, "type"), *path = NULL;
         const char *which = type && streq(type, "block") ? "dev" : "file";
 
         r->has_source = true;
-        path = attribute(r, n, which);
-        if (!has_attribute(n, which))
+        path = reader_attribute(r, n, which);
+        if (!reader_has_attribute(n, which))
                 error(r, n, "<source>: attribute %s, the disk's path, is missing", which);
-        if (path && path_is_good(r, n, "source", path, DISK_SEPARATORS))
+        if (path && reader_check_path(r, n, "source", path, DISK_SEPARATORS))
                 this_disk(r)->path = TAKE_PTR(path);
         return true;
 }
 
 static bool begin_disk_target(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *dev = attribute(r, n, "dev"), *bus = attribute(r, n, "bus");
+        _cleanup_free_ char *dev = reader_attribute(r, n, "dev"), *bus = reader_attribute(r, n, "bus");
         Disk *disk = this_disk(r);
         const char *unit = dev ? after_prefix(dev, "ubd") : NULL;
         uint64_t index = 0;
@@ -511,7 +265,7 @@ static bool begin_disk_target(Reader *r, xmlNode *n) {
         if (bus && !streq(bus, "uml"))
                 error(r, n, "<target>: bus '%s' is refused: a UML disk's is uml", bus);
 
-        if (!dev && has_attribute(n, "dev"))
+        if (!dev && reader_has_attribute(n, "dev"))
                 return true;
         if (unit && unit[0] >= 'a' && unit[0] <= 'p' && !unit[1])
                 index = (uint64_t) (unit[0] - 'a');
@@ -528,7 +282,7 @@ static bool begin_disk_target(Reader *r, xmlNode *n) {
 }
 
 static bool begin_disk_driver(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *type = attribute(r, n, "type");
+        _cleanup_free_ char *type = reader_attribute(r, n, "type");
 
         if (type && !streq(type, "raw"))
                 error(r, n, "<driver>: type '%s' is refused: UML reads raw images", type);
@@ -561,7 +315,7 @@ static Console *this_console(Reader *r) {
 static bool begin_console_target(Reader *r, xmlNode *n) {
         Console *c = this_console(r);
 
-        r->has_port = number_attribute(r, n, "port", c->serial ? DOMAIN_SERIALS_MAX - 1 : DOMAIN_CONSOLES_MAX - 1, &c->port);
+        r->has_port = reader_number(r, n, "port", c->serial ? DOMAIN_SERIALS_MAX - 1 : DOMAIN_CONSOLES_MAX - 1, &c->port);
         return true;
 }
 
@@ -586,7 +340,7 @@ static void end_console(Reader *r, xmlNode *n) {
 }
 
 static bool begin_console(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *type = attribute(r, n, "type");
+        _cleanup_free_ char *type = reader_attribute(r, n, "type");
         ConsoleKind kind = CONSOLE_PTY; /* libvirt's default */
         bool supported = !type || console_kind_from_string(type, &kind) >= 0;
 
@@ -780,7 +534,7 @@ static void read_domain(Reader *r, xmlNode *root) {
                 error(r, root, "this is no domain definition: expected <domain type='uml'>");
                 return;
         }
-        type = attribute(r, root, "type");
+        type = reader_attribute(r, root, "type");
         if (!type || !streq(type, "uml")) {
                 error(r, root, "<domain>: type '%s' is refused: expected uml", type ?: "");
                 return;
@@ -792,15 +546,6 @@ static void read_domain(Reader *r, xmlNode *root) {
                 r->out_of_memory = true;
 }
 
-static void report_rest(Reader *r, Severity severity, const char *what) {
-        char text[64];
-
-        if (r->n_reports[severity] <= REPORTS_MAX)
-                return;
-        (void) snprintf(text, sizeof(text), "and %u more %s about this file", r->n_reports[severity] - REPORTS_MAX, what);
-        r->report(r->userdata, severity, 1, 1, text);
-}
-
 int domain_read_xml(const char *text, size_t size, const char *stem, ReportFunction report, void *userdata, Domain **ret) {
         Reader r = {.text = text, .size = size, .stem = stem, .report = report, .userdata = userdata};
         xmlDoc *doc = NULL;
@@ -810,7 +555,7 @@ int domain_read_xml(const char *text, size_t size, const char *stem, ReportFunct
 
         k = xml_parse(text, size, &doc, &place, &reason);
         if (k == -EBADMSG) {
-                make_clean(reason); /* libxml2 quotes the file */
+                reader_clean(reason); /* libxml2 quotes the file */
                 report(userdata, SEVERITY_ERROR, place.line, place.column, reason);
                 free(reason);
         }
@@ -824,8 +569,7 @@ int domain_read_xml(const char *text, size_t size, const char *stem, ReportFunct
                 r.out_of_memory = true;
         xmlFreeDoc(doc);
 
-        report_rest(&r, SEVERITY_WARNING, "warnings");
-        report_rest(&r, SEVERITY_ERROR, "errors");
+        reader_end(&r);
         if (r.out_of_memory || r.failed) {
                 domain_free(r.domain);
                 return r.out_of_memory ? -ENOMEM : -EBADMSG;
