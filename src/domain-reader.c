@@ -14,7 +14,7 @@
 /* Messages. A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
 
 void reader_clean(char *text) {
-        size_t n = MESSAGE_MAX;
+        size_t n = MESSAGE_MAX - strlen("..."); /* so that it has room for them */
 
         if (strlen(text) > MESSAGE_MAX) {
                 while ((text[n] & 0xc0) == 0x80) /* not within a character */
