@@ -33,6 +33,7 @@ struct Console {
         Timer prompt;
         Lines lines;
         char last_line[257];
+        char reboot_line[64];
 
         char input[INPUT_SIZE]; /* from clients, not yet taken by the guest */
         size_t input_size;
@@ -270,6 +271,8 @@ static void on_line(void *userdata, int priority, const char *text, size_t size)
         for (size_t i = 0; i < n; i++)
                 c->last_line[i] = text[i] < 0x20 || text[i] >= 0x7f ? '?' : text[i];
         c->last_line[n] = 0;
+        if (after_prefix(c->last_line, "reboot: "))
+                (void) snprintf(c->reboot_line, sizeof(c->reboot_line), "%.63s", c->last_line);
         journal_console(c->journal, priority, c->name, text, size);
 }
 
@@ -339,7 +342,7 @@ int console_connect(Console *c) {
         if (r < 0)
                 goto fail;
         c->input_size = 0;
-        c->last_line[0] = 0;
+        c->last_line[0] = c->reboot_line[0] = 0;
         watch_clients(c);
         return pair[1];
 
@@ -360,6 +363,10 @@ void console_disconnect(Console *c) {
         loop_clear_timer(c->loop, &c->prompt);
         lines_flush(&c->lines, on_line, c);
         loop_close_io(c->loop, &c->line);
+}
+
+const char *console_reboot_line(const Console *c) {
+        return c->reboot_line;
 }
 
 const char *console_last_line(const Console *c) {

@@ -37,5 +37,8 @@ int console_connect(Console *c);
 /* After the kernel's end: reads what is left, and lets go. Nobody may hold the kernel's end any more. */
 void console_disconnect(Console *c);
 
+/* The last line that the kernel printed about its own end ("reboot: Power down"), since it was connected; "" if none. */
+const char *console_reboot_line(const Console *c);
+
 /* The last line, for a message; "" if there was none. Cleaned; at most 256 bytes. */
 const char *console_last_line(const Console *c);
