@@ -292,14 +292,14 @@ typedef enum Outcome {
         OUTCOME_CRASH,
 } Outcome;
 
-/* A kernel may fall over its own feet in the last step ("Segfault with no mm" in about one of 200 reboots and power-offs of
- * 6.1), when init has unmounted everything and called reboot(2), and the kernel has removed its mconsole socket and said
- * what it does. Or in the halt that we asked for when everything was read-only. That is no crash. What it said decides
- * about nothing that is not the guest's to decide. */
+/* A kernel may fall over its own feet in the last step (6.1 does now and then: "Segfault with no mm"), when init has done all
+ * that it wanted and called reboot(2), and the kernel has removed its mconsole socket and said what it does. Or in the halt
+ * that we asked for when everything was read-only. That is no crash. What it said decides about nothing that is not the
+ * guest's to decide. */
 static Outcome classify_last_step(const Guest *g, bool has_socket) {
         const char *said = "";
 
-        if (g->rung == RUNG_HALT)
+        if (g->rung == RUNG_HALT && g->settled)
                 return OUTCOME_POWEROFF;
         for (size_t i = 0; i < g->options->n_lines && !*said; i++)
                 if (g->consoles[i])
@@ -350,6 +350,8 @@ static int stopped(Guest *g, Outcome outcome, int wait_status) {
                 report_crash(g, wait_status);
                 return STATUS_CRASHED;
         }
+        if (g->rung == RUNG_HALT && !g->settled)
+                warn(g, "The guest was halted before its file systems were seen read-only; they may be unclean");
         notify("STATUS=Stopped");
         info(g, "The guest is stopped");
         return EXIT_SUCCESS;
@@ -380,7 +382,7 @@ static void kernel_ended(Guest *g, int wait_status) {
 
         outcome = classify(g, wait_status, has_socket);
         if (outcome != OUTCOME_CRASH && g->panic[0])
-                info(g, "The panic came in the last step, when nothing was mounted any more: it makes no difference");
+                info(g, "The panic came in the kernel's last step, when the guest had done with it: it counts as what the guest did");
         if (g->phase == PHASE_STOPPING) {
                 guest_finish(g, stopped(g, outcome, wait_status));
                 return;

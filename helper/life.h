@@ -57,6 +57,7 @@ struct Guest {
         Timer rung_timer, poll_timer;
         char *disks; /* the counters of the guest's disks, when last looked at */
         unsigned quiet_looks;
+        bool settled; /* its file systems were seen read-only, and its disks quiet */
 
         CadAnswer cad_answer;
         ControlClient *reload; /* waits for the answer to its cad */

@@ -121,14 +121,19 @@ static void begin_sync(Guest *g) {
         guest_ask(g, "sysrq s", on_sync);
 }
 
+/* Of any length: names below /dev/mapper are long. */
+static const char *next_field(const char *s) {
+        s += strcspn(s, " \n");
+        return *s == ' ' ? s + 1 : s;
+}
+
 /* Whether a mount table, as /proc/PID/mounts has it, has a file system on a device that can still be written. (A hostfs
  * root is called /dev/root, too, and is none.) */
 static bool something_is_writable(const char *mounts) {
         for (const char *line = mounts; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-                char device[64], type[16], options[8];
+                const char *type = next_field(next_field(line)), *options = next_field(type); /* device, place, type, options */
 
-                if (sscanf(line, "%63s %*s %15s %7s", device, type, options) == 3 && after_prefix(device, "/dev/") &&
-                    !streq(type, "hostfs") && after_prefix(options, "rw"))
+                if (after_prefix(line, "/dev/") && !after_prefix(type, "hostfs ") && after_prefix(options, "rw"))
                         return true;
         }
         return false;
@@ -155,7 +160,8 @@ static void on_disks(void *userdata, int result, const MconsoleReply *reply) {
                 g->quiet_looks = 0;
         free(g->disks);
         g->disks = strdup(reply->text ?: "");
-        if (g->quiet_looks >= QUIET_LOOKS)
+        g->settled = g->quiet_looks >= QUIET_LOOKS;
+        if (g->settled)
                 climb(g, RUNG_HALT);
         else
                 look_again(g);
@@ -264,6 +270,7 @@ void guest_stop(Guest *g) {
                 return;
         g->phase = PHASE_STOPPING;
         notify("STOPPING=1");
+        loop_clear_timer(&g->loop, &g->reload_timer);
         monitor_cancel(g->monitor, -ECANCELED); /* what others asked would come before what the ladder asks */
         if (!g->up)
                 climb(g, RUNG_TERM);
