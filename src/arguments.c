@@ -77,24 +77,94 @@ static int PRINTF_LIKE(3, 4) put_format(PutArgument put, void *userdata, const c
         return put(userdata, s);
 }
 
-int kernel_arguments(const Domain *d, PutArgument put, void *userdata) {
+/* A share's path in the guest's hostfs: its name, in the directory of shares that the helper makes; or, on a command line
+ * that runs without a helper, below the one directory that hostfs= names, or the host's own path. */
+static const char *share_path(const Domain *d, const Share *share, bool native) {
+        return native ? d->n_shares == 1 ? "" : share->source + 1 : share->name;
+}
+
+static int put_shares(const Domain *d, bool native, PutArgument put, void *userdata) {
+        int r = 0;
+
+        if (native && d->n_shares == 1)
+                r = put_format(put, userdata, "hostfs=%s", d->shares[0].source);
+        for (size_t i = 0; r >= 0 && i < d->n_shares; i++) {
+                const Share *share = &d->shares[i];
+                const char *path = share_path(d, share, native);
+
+                if (streq(share->target, "/"))
+                        r = put_format(put, userdata, "rootflags=/%s", path);
+                if (r >= 0)
+                        r = put_format(put, userdata, SHARE_HINT "/%s:%s%s", path, share->target, share->readonly ? ":ro" : "");
+        }
+        return r;
+}
+
+/* Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic number of a
+ * COW file for one, and opens the backing file that it names: a guest could write itself a way to any file of the host
+ * that the kernel's user can read. */
+static int put_disk(const Disk *disk, PutArgument put, void *userdata) {
+        const char *path = disk->path, *backing = disk->backing;
+        char flags[8], cow[sizeof(TRANSIENT_COW) + 8];
+        bool pair = disk->backing || disk->transient;
+
+        if (disk->transient) {
+                (void) snprintf(cow, sizeof(cow), TRANSIENT_COW, disk->index);
+                path = cow;
+                backing = disk->path;
+        }
+        (void) snprintf(flags, sizeof(flags), "%s%s%s%s%s", disk->readonly ? "r" : "", disk->sync ? "s" : "", disk->shareable ? "c" : "",
+                        disk->keep ? "t" : "", pair ? "" : "d");
+        return put_format(put, userdata, "ubd%u%s=%s%s%s%s%s", disk->index, flags, path, backing || disk->serial ? "," : "", backing ?: "",
+                          disk->serial ? "," : "", disk->serial ?: "");
+}
+
+static int put_strings(char *const *strings, size_t n, PutArgument put, void *userdata) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                r = put(userdata, strings[i]);
+        return r;
+}
+
+static bool has_root_share(const Domain *d) {
+        for (size_t i = 0; i < d->n_shares; i++)
+                if (streq(d->shares[i].target, "/"))
+                        return true;
+        return false;
+}
+
+int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userdata) {
+        const struct {
+                const char *option, *value;
+        } paths[] = {
+                {"initrd=", d->initrd},
+                {"dtb=", d->dtb},
+                {"root=", has_root_share(d) ? "/dev/root" : d->root},
+                {"rootfstype=", has_root_share(d) ? "hostfs" : NULL},
+        };
         int r;
 
         r = put_format(put, userdata, "mem=%lluK", (unsigned long long) d->memory);
-        if (r >= 0 && d->initrd)
-                r = put_format(put, userdata, "initrd=%s", d->initrd);
-        if (r >= 0 && d->root)
-                r = put_format(put, userdata, "root=%s", d->root);
-
-        /* Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic
-         * number of a COW file for one, and opens the backing file that it names: a guest could write itself a way to any
-         * file of the host that the kernel's user can read. */
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(paths); i++)
+                if (paths[i].value)
+                        r = put_format(put, userdata, "%s%s", paths[i].option, paths[i].value);
+        if (r >= 0)
+                r = put_shares(d, native, put, userdata);
         for (size_t i = 0; r >= 0 && i < d->n_disks; i++)
-                r = put_format(put, userdata, "ubd%u%s%sd=%s", d->disks[i].index, d->disks[i].readonly ? "r" : "",
-                               d->disks[i].shareable ? "c" : "", d->disks[i].path);
-
-        for (size_t i = 0; r >= 0 && i < d->n_cmdline; i++)
-                r = put(userdata, d->cmdline[i]);
+                r = put_disk(&d->disks[i], put, userdata);
+        for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
+                r = put_format(put, userdata, "vec%u:%s", d->vectors[i].index, d->vectors[i].options);
+        if (r >= 0)
+                r = put_strings(d->options, d->n_options, put, userdata);
+        if (r >= 0 && d->init)
+                r = put_format(put, userdata, "init=%s", d->init);
+        if (r >= 0)
+                r = put_strings(d->cmdline, d->n_cmdline, put, userdata);
+        if (r >= 0 && d->n_init_arguments > 0)
+                r = put(userdata, "--");
+        if (r >= 0)
+                r = put_strings(d->init_arguments, d->n_init_arguments, put, userdata);
         return r;
 }
 
@@ -107,5 +177,5 @@ size_t kernel_arguments_length(const Domain *d) {
         size_t n = 0;
 
         /* Out of memory counts as too long. */
-        return kernel_arguments(d, add_length, &n) < 0 ? SIZE_MAX : n;
+        return kernel_arguments(d, false, add_length, &n) < 0 ? SIZE_MAX : n;
 }

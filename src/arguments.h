@@ -24,10 +24,15 @@ int command_line_split(const char *s, char ***items, size_t *n_items);
 /* Why an item of <cmdline> may not stand there, or NULL: options that the helper gives, and would be deaf without. */
 const char *reserved_argument(const char *item);
 
-/* Calls put for each argument, in order, without argv[0] and without what the helper adds. Stops at and returns the
- * first negative result. */
+/* Tells the guest what it may mount, and where: SHARE_HINT "PATH:TARGET", or with ":ro" after it; PATH is for hostfs'
+ * mount option. The kernel itself passes over parameters with a dot that it does not know. */
+#define SHARE_HINT "uml.share="
+
+/* Calls put for each argument, in order, without argv[0] and without what the helper adds: umid=, uml_dir=, mconsole=, con=,
+ * ssl=, hostfs=. native: for a command line that runs without the helper; then only the first five are left out. Stops at
+ * and returns the first negative result. */
 typedef int (*PutArgument)(void *userdata, const char *argument);
-int kernel_arguments(const Domain *d, PutArgument put, void *userdata);
+int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userdata);
 
 /* Bytes of all of them, with one separator each. */
 size_t kernel_arguments_length(const Domain *d);

@@ -173,8 +173,14 @@ static void set_lifecycle(Reader *r, xmlNode *n, LifecycleAction *ret) {
         static const char *const later[] = {"preserve", "rename-restart", "coredump-destroy", "coredump-restart"};
         _cleanup_free_ char *s = reader_word(r, n);
 
-        if (!s || lifecycle_action_from_string(s, ret) >= 0)
+        LifecycleAction action;
+
+        if (!s)
                 return;
+        if (lifecycle_action_from_string(s, &action) >= 0 && action <= LIFECYCLE_RESTART) {
+                *ret = action;
+                return;
+        }
         for (size_t i = 0; i < ELEMENTSOF(later); i++)
                 if (streq(s, later[i])) {
                         warning(r, n, "<%s>: '%s' is not supported; '%s' is done instead", (const char *) n->name, s,
@@ -233,11 +239,10 @@ static bool begin_disk(Reader *r, xmlNode *n) {
                 error(r, n, "<disk>: one too many; UML has %d disks, ubd0 to ubd%d", DOMAIN_DISKS_MAX, DOMAIN_DISKS_MAX - 1);
                 return false;
         }
-        if (grow(&r->domain->disks, r->domain->n_disks, sizeof(Disk)) < 0) {
+        if (!domain_add_disk(r->domain)) {
                 r->out_of_memory = true;
                 return false;
         }
-        r->domain->disks[r->domain->n_disks++] = (Disk) {};
         r->has_source = r->has_target = false;
         return true;
 }
@@ -342,7 +347,7 @@ static void end_console(Reader *r, xmlNode *n) {
 static bool begin_console(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type");
         ConsoleKind kind = CONSOLE_PTY; /* libvirt's default */
-        bool supported = !type || console_kind_from_string(type, &kind) >= 0;
+        bool supported = !type || (console_kind_from_string(type, &kind) >= 0 && kind <= CONSOLE_PTY);
 
         if (r->domain->n_consoles >= DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX) {
                 error(r, n, "<%s>: one too many", (const char *) n->name);
@@ -354,7 +359,7 @@ static bool begin_console(Reader *r, xmlNode *n) {
         }
         r->domain->consoles[r->domain->n_consoles++] = (Console) {
                 .serial = streq((const char *) n->name, "serial"),
-                .kind = kind,
+                .kind = supported ? kind : CONSOLE_PTY,
         };
         r->has_port = false;
         if (supported)

@@ -4,7 +4,9 @@
 #include "domain.h"
 #include "util.h"
 
-#define STOP_TIMEOUT_DEFAULT 60 /* seconds */
+#define STOP_TIMEOUT_DEFAULT 60  /* seconds */
+#define READY_TIMEOUT_DEFAULT 90 /* seconds */
+#define REPLAY_DEFAULT 65536     /* bytes */
 
 Domain *domain_new(void) {
         Domain *d = calloc(1, sizeof(*d));
@@ -18,27 +20,103 @@ Domain *domain_new(void) {
         d->on_crash = LIFECYCLE_DESTROY;
         d->stop_method = STOP_CAD;
         d->stop_timeout = STOP_TIMEOUT_DEFAULT;
+        d->ready_timeout = READY_TIMEOUT_DEFAULT;
+        d->replay = REPLAY_DEFAULT;
         return d;
+}
+
+static void free_strings(char **strings, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                free(strings[i]);
+        free(strings);
+}
+
+static void free_devices(Domain *d) {
+        for (size_t i = 0; i < d->n_disks; i++) {
+                free(d->disks[i].path);
+                free(d->disks[i].backing);
+                free(d->disks[i].serial);
+        }
+        free(d->disks);
+        for (size_t i = 0; i < d->n_consoles; i++) {
+                free(d->consoles[i].path);
+                free(d->consoles[i].log);
+        }
+        free(d->consoles);
+        for (size_t i = 0; i < d->n_shares; i++) {
+                free(d->shares[i].name);
+                free(d->shares[i].source);
+                free(d->shares[i].target);
+        }
+        free(d->shares);
+        for (size_t i = 0; i < d->n_vectors; i++)
+                free(d->vectors[i].options);
+        free(d->vectors);
 }
 
 Domain *domain_free(Domain *d) {
         if (!d)
                 return NULL;
 
-        free(d->name);
-        free(d->title);
-        free(d->kernel);
-        free(d->initrd);
-        free(d->root);
-        for (size_t i = 0; i < d->n_cmdline; i++)
-                free(d->cmdline[i]);
-        free(d->cmdline);
-        for (size_t i = 0; i < d->n_disks; i++)
-                free(d->disks[i].path);
-        free(d->disks);
-        free(d->consoles);
+        char *const strings[] = {d->name, d->title, d->kernel, d->initrd, d->dtb, d->root, d->init, d->slice,
+                                 d->user, d->group, d->selinux_context, d->apparmor_profile};
+
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++)
+                free(strings[i]);
+        free_strings(d->init_arguments, d->n_init_arguments);
+        free_strings(d->options, d->n_options);
+        free_strings(d->cmdline, d->n_cmdline);
+        free_devices(d);
+        for (size_t i = 0; i < d->n_directives; i++) {
+                free(d->directives[i].path);
+                free(d->directives[i].value);
+        }
+        free(d->directives);
         free(d);
         return NULL;
+}
+
+#define DEFINE_ADD(function, Type, array)                                       \
+        Type *function(Domain *d) {                                             \
+                if (grow(&d->array, d->n_##array, sizeof(Type)) < 0)            \
+                        return NULL;                                            \
+                d->array[d->n_##array] = (Type) {};                             \
+                return &d->array[d->n_##array++];                               \
+        }
+
+DEFINE_ADD(domain_add_disk, Disk, disks)
+DEFINE_ADD(domain_add_share, Share, shares)
+DEFINE_ADD(domain_add_vector, Vector, vectors)
+static DEFINE_ADD(add_console, Console, consoles)
+static DEFINE_ADD(add_directive, Directive, directives)
+
+Console *domain_add_console(Domain *d, bool serial) {
+        Console *c = add_console(d);
+
+        if (c)
+                c->serial = serial;
+        return c;
+}
+
+Directive *domain_add_directive(Domain *d, const char *key) {
+        Directive *directive = add_directive(d);
+
+        if (directive)
+                directive->key = key;
+        return directive;
+}
+
+int domain_add_default_console(Domain *d) {
+        Console *c;
+
+        for (size_t i = 0; i < d->n_consoles; i++)
+                if (!d->consoles[i].serial && d->consoles[i].port == 0)
+                        return 0;
+        c = domain_add_console(d, false);
+        if (!c)
+                return -ENOMEM;
+        c->kind = CONSOLE_PTY;
+        return 0;
 }
 
 void domain_default_uuid(Domain *d, const char *seed) {

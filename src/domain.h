@@ -5,18 +5,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The model of one guest, in libvirt's terms. domain_read_xml() makes it, unit_write() and kernel_arguments() use it.
- * Every string in it is clean (see escape.h). */
+/* The model of one guest, in libvirt's terms. domain_read_xml() makes it of domain XML, native_import() of a UML command
+ * line; unit_write(), kernel_arguments() and native_export() use it. Every string in it is clean (see escape.h). */
 
 #define DOMAIN_NAME_MAX 63      /* UML: a umid of 64 characters is silently replaced by a random one */
 #define DOMAIN_DISKS_MAX 16     /* ubd0 to ubd15 */
 #define DOMAIN_CONSOLES_MAX 16  /* con0 to con15 */
 #define DOMAIN_SERIALS_MAX 64   /* ssl0 to ssl63 */
+#define DOMAIN_VECTORS_MAX 32   /* vec0 to vec31: ours; the kernel has no limit of its own */
+#define DOMAIN_SHARES_MAX 32    /* likewise */
 #define UUID_TEXT_SIZE 37
 
 typedef enum LifecycleAction {
-        LIFECYCLE_DESTROY, /* the service ends */
-        LIFECYCLE_RESTART, /* the guest boots again */
+        LIFECYCLE_DESTROY,          /* the service ends */
+        LIFECYCLE_RESTART,          /* the guest boots again */
+        LIFECYCLE_PRESERVE,         /* the service ends, its runtime directory stays */
+        LIFECYCLE_COREDUMP_DESTROY, /* of a crash: the kernel's core is dumped */
+        LIFECYCLE_COREDUMP_RESTART,
         _LIFECYCLE_MAX,
 } LifecycleAction;
 
@@ -26,24 +31,66 @@ typedef enum StopMethod {
         _STOP_METHOD_MAX,
 } StopMethod;
 
+/* libvirt's kinds of character devices that a UML line can be. The helper of this version knows the first three. */
 typedef enum ConsoleKind {
         CONSOLE_NULL,
         CONSOLE_PTY,
+        CONSOLE_FILE,
+        CONSOLE_STDIO,
+        CONSOLE_PIPE,
+        CONSOLE_DEV,
+        CONSOLE_TCP,
+        CONSOLE_UDP,
+        CONSOLE_UNIX,
         _CONSOLE_KIND_MAX,
 } ConsoleKind;
 
 typedef struct Disk {
         unsigned index; /* of ubd0 to ubd15 */
-        char *path;
+        char *path;     /* the image or block device; of a COW pair, the COW file */
+        char *backing;  /* of a COW pair, else NULL */
+        char *serial;   /* or NULL */
+        bool block;     /* path is a block device's */
         bool readonly;
-        bool shareable;
+        bool shareable; /* no lock */
+        bool transient; /* what the guest writes goes into TRANSIENT_COW in its runtime directory */
+        bool sync;      /* each write reaches the host's disk before the guest hears of it */
+        bool keep;      /* the guest's discards are ignored */
+        bool optional;  /* the guest starts without it if the file is not there */
 } Disk;
+
+#define TRANSIENT_COW "ubd%u.cow" /* by the disk's index; relative, as the kernel starts in the guest's runtime directory */
 
 typedef struct Console {
         bool serial; /* sslN, else conN */
         unsigned port;
         ConsoleKind kind;
+        char *path;     /* of file; else NULL */
+        bool truncate;  /* that file, at the start */
+        char *log;      /* a file that gets the output, too, or NULL */
+        bool log_truncate;
 } Console;
+
+/* A directory of the host's that the guest can mount with hostfs. */
+typedef struct Share {
+        char *name;   /* what it is called in the guest's view: one path component */
+        char *source; /* absolute */
+        char *target; /* where the definition wants it in the guest: a mount point, or any word; "/" is the guest's root */
+        bool readonly;
+} Share;
+
+/* vecN: options as the kernel has them, "transport=tap,ifname=tap0". */
+typedef struct Vector {
+        unsigned index;
+        char *options;
+} Vector;
+
+/* A line `Key=value` or, with a path, `Key="path" value` of the unit's [Service] that comes from one element. */
+typedef struct Directive {
+        const char *key; /* static */
+        char *path;      /* or NULL */
+        char *value;     /* clean */
+} Directive;
 
 typedef struct Domain {
         char *name;
@@ -52,16 +99,37 @@ typedef struct Domain {
         uint64_t memory;           /* KiB, what the guest gets: currentMemory, else memory */
         char *kernel;
         char *initrd; /* or NULL */
+        char *dtb;    /* or NULL */
         char *root;   /* or NULL */
-        char **cmdline;
+        char *init;   /* or NULL */
+        char **init_arguments; /* what init gets: after "--" */
+        size_t n_init_arguments;
+        char **options; /* kernel options, each an argument of its own; may contain spaces */
+        size_t n_options;
+        char **cmdline; /* likewise, of <cmdline>: a space is within quotes */
         size_t n_cmdline;
         Disk *disks;
         size_t n_disks;
         Console *consoles;
         size_t n_consoles;
+        Share *shares;
+        size_t n_shares;
+        Vector *vectors;
+        size_t n_vectors;
+        Directive *directives;
+        size_t n_directives;
+
         LifecycleAction on_poweroff, on_reboot, on_crash;
+        bool core_without_memory; /* <memory dumpCore='off'> */
         StopMethod stop_method;
-        unsigned stop_timeout; /* seconds that the guest's own shutdown may take */
+        unsigned stop_timeout;  /* seconds that the guest's own shutdown may take */
+        unsigned ready_timeout; /* seconds until its mconsole must have answered */
+        uint64_t replay;        /* bytes of a line's output that a new client is sent first */
+
+        char *slice; /* "machine-production.slice"; or NULL */
+        char *user, *group;     /* or NULL: of <seclabel model='dac'> */
+        char *selinux_context;  /* or NULL */
+        char *apparmor_profile; /* or NULL */
 } Domain;
 
 Domain *domain_new(void);
@@ -69,6 +137,17 @@ Domain *domain_free(Domain *d);
 static inline void domain_freep(Domain **d) {
         domain_free(*d);
 }
+
+/* Each adds one to its array, zeroed but for what the function is told, and returns it, or NULL without memory. The
+ * pointer holds until the next one is added. */
+Disk *domain_add_disk(Domain *d);
+Console *domain_add_console(Domain *d, bool serial);
+Share *domain_add_share(Domain *d);
+Vector *domain_add_vector(Domain *d);
+Directive *domain_add_directive(Domain *d, const char *key);
+
+/* con0, as a pty, unless the domain has con0 already. -ENOMEM. */
+int domain_add_default_console(Domain *d);
 
 /* 1 to 63 of [A-Za-z0-9_.:-], beginning with a letter or digit: `uml@NAME.service` then needs no escaping. Not `*.xml`:
  * the guest's runtime directory would pass for a definition in /run/uml. */
@@ -78,6 +157,13 @@ bool domain_name_is_valid(const char *name);
 /* Gives a domain that has no UUID one that stays the same: name-based (RFC 4122, SHA-1), of the host's or user's seed
  * and the guest's name, so that two hosts with the same definition do not share it. */
 void domain_default_uuid(Domain *d, const char *seed);
+
+/* "con0" to "ssl63". */
+#define LINE_NAME_SIZE 8
+void console_name(const Console *c, char ret[static LINE_NAME_SIZE]);
+
+/* ubd0 to ubd15 or ubda to ubdp, without the "ubd": -EINVAL for anything else. */
+int disk_index_from_string(const char *unit, unsigned *ret);
 
 /* Names as XML and command line have them; the other way round returns -EINVAL for a name that is none of them. */
 const char *lifecycle_action_to_string(LifecycleAction a);

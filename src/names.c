@@ -9,6 +9,9 @@
 static const char *const lifecycle_actions[_LIFECYCLE_MAX] = {
         [LIFECYCLE_DESTROY] = "destroy",
         [LIFECYCLE_RESTART] = "restart",
+        [LIFECYCLE_PRESERVE] = "preserve",
+        [LIFECYCLE_COREDUMP_DESTROY] = "coredump-destroy",
+        [LIFECYCLE_COREDUMP_RESTART] = "coredump-restart",
 };
 
 static const char *const stop_methods[_STOP_METHOD_MAX] = {
@@ -19,6 +22,13 @@ static const char *const stop_methods[_STOP_METHOD_MAX] = {
 static const char *const console_kinds[_CONSOLE_KIND_MAX] = {
         [CONSOLE_NULL] = "null",
         [CONSOLE_PTY] = "pty",
+        [CONSOLE_FILE] = "file",
+        [CONSOLE_STDIO] = "stdio",
+        [CONSOLE_PIPE] = "pipe",
+        [CONSOLE_DEV] = "dev",
+        [CONSOLE_TCP] = "tcp",
+        [CONSOLE_UDP] = "udp",
+        [CONSOLE_UNIX] = "unix",
 };
 
 static int word_lookup(const char *const *words, size_t n, const char *s) {
@@ -59,4 +69,19 @@ bool domain_name_is_valid(const char *name) {
                 if (!is_letter_or_digit(name[i]) && !strchr("_.:-", name[i]))
                         return false;
         return true;
+}
+
+void console_name(const Console *c, char ret[static LINE_NAME_SIZE]) {
+        (void) snprintf(ret, LINE_NAME_SIZE, "%s%hhu", c->serial ? "ssl" : "con", (unsigned char) c->port);
+}
+
+int disk_index_from_string(const char *unit, unsigned *ret) {
+        uint64_t index;
+
+        if (unit[0] >= 'a' && unit[0] <= 'p' && !unit[1])
+                index = (uint64_t) (unit[0] - 'a');
+        else if (parse_number(unit, DOMAIN_DISKS_MAX - 1, &index) < 0 || (unit[0] == '0' && unit[1]))
+                return -EINVAL;
+        *ret = (unsigned) index;
+        return 0;
 }

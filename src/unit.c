@@ -16,14 +16,21 @@ static int put_kernel_argument(void *userdata, const char *argument) {
         return put_line(userdata, "", argument);
 }
 
+/* --console=con0:pty, --console=con1:file,append=off,path=/var/log/x, --log=con0:append=on,path=/var/log/y */
 static int put_consoles(FILE *f, const Domain *d) {
         for (size_t i = 0; i < d->n_consoles; i++) {
                 const Console *c = &d->consoles[i];
-                char s[32];
+                char name[LINE_NAME_SIZE], prefix[64];
                 int r;
 
-                (void) snprintf(s, sizeof(s), "%s%u:%s", c->serial ? "ssl" : "con", c->port, console_kind_to_string(c->kind));
-                r = put_line(f, "--console=", s);
+                console_name(c, name);
+                (void) snprintf(prefix, sizeof(prefix), "--console=%s:%s%s%s", name, console_kind_to_string(c->kind),
+                                c->truncate ? ",append=off" : "", c->path ? ",path=" : "");
+                r = put_line(f, prefix, c->path ?: "");
+                if (r >= 0 && c->log) {
+                        (void) snprintf(prefix, sizeof(prefix), "--log=%s:append=%s,path=", name, c->log_truncate ? "off" : "on");
+                        r = put_line(f, prefix, c->log);
+                }
                 if (r < 0)
                         return r;
         }
@@ -62,7 +69,7 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
         r = put_kernel_argument(f, d->kernel);
         if (r < 0)
                 return r;
-        return kernel_arguments(d, put_kernel_argument, f);
+        return kernel_arguments(d, false, put_kernel_argument, f);
 }
 
 static int put_mounts(FILE *f, const Domain *d) {

@@ -64,7 +64,7 @@ static void test_arguments(void **state) {
                 .disks = disks, .n_disks = 3, .cmdline = cmdline, .n_cmdline = 2,
         };
 
-        assert_int_equal(kernel_arguments(&d, collect, all), 0);
+        assert_int_equal(kernel_arguments(&d, false, collect, all), 0);
         assert_string_equal(all, "mem=65536K\ninitrd=/initrd\nroot=/dev/ubda\nubd0d=/a\nubd1rd=/b\nubd15rcd=/c\nquiet\ninit=/sbin/init\n");
         assert_int_equal(kernel_arguments_length(&d), strlen(all));
 }
