@@ -88,7 +88,7 @@ char *import_path(Import *i, const char *what, const char *value, const char *se
         size_t bad;
 
         if (!*value) {
-                error(i, "%s is empty", what);
+                error(i, "'%s': the %s has no path", i->word->text, what);
                 return NULL;
         }
         path = value[0] == '/' && !has_dots(value) ? import_copy(i, value) : absolute(i, what, value);

@@ -207,7 +207,7 @@ static void end_default(Import *i, bool serial) {
                 c.kind = CONSOLE_NULL;
                 n = serial ? 0 : 1; /* con0 would be a pty */
         } else
-                warning(i, "'%s' is taken for %u line%s, from %s0 on; add others that you need", i->word->text, n, n == 1 ? "" : "s", prefix);
+                warning(i, "'%s' is taken for %s0 to %s%u; add others that you need", i->word->text, prefix, prefix, n - 1);
         for (unsigned port = 0; port < n; port++)
                 if (!find_line(i->domain, serial, port)) {
                         c.serial = serial;
