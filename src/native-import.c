@@ -473,6 +473,8 @@ static bool take_kernel(Import *i) {
         const char *name;
 
         skip_prefixes(i);
+        if (i->reporter.failed)
+                return false;
         if (i->at >= i->command.n_words) {
                 static const ShellWord beginning = {.line = 1, .column = 1};
 
