@@ -94,6 +94,10 @@ char *import_path(Import *i, const char *what, const char *value, const char *se
         path = value[0] == '/' && !has_dots(value) ? import_copy(i, value) : absolute(i, what, value);
         if (!path)
                 return NULL;
+        if (!text_is_clean(path)) { /* what is not in the text may be anything */
+                error(i, "%s '%s' contains a control character, or is not in UTF-8; rename the directory that it is in", what, path);
+                return NULL;
+        }
         bad = strcspn(path, separators ?: "");
         if (path[bad]) {
                 error(i, "%s '%s' contains '%c', which separates options for UML and cannot be quoted; rename the file or link to it", what,

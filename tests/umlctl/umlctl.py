@@ -200,6 +200,19 @@ def check_context(umlctl, directory):
             ('<name>b</name>', f'<kernel>{directory}/linux</kernel>', f"<source file='{there}/x'/>") if part not in result.stdout]
 
 
+def check_directories(umlctl, directory):
+    """A directory that is nowhere, one that is relative, and one whose name no definition can hold."""
+    odd = pathlib.Path(directory, 'od\nd')
+    odd.mkdir()
+    cases = {('/no/./where',): '/no/where/x', ('od\nd/..',): f'{directory}/x'}
+    problems = []
+    for (option,), want in cases.items():
+        result = umlctl('domxml-from-native', 'uml-argv', '-', f'--directory={option}', cwd=directory, text='/k mem=64M ubd0d=x')
+        problems += [] if f"<source file='{want}'/>" in result.stdout else [f'{result}']
+    result = umlctl('domxml-from-native', 'uml-argv', '-', cwd=odd, text='/k mem=64M ubd0d=x')
+    return problems + ([] if result.returncode == 1 and 'rename the directory' in result.stderr else [f'{result}'])
+
+
 def check_usage(umlctl):
     wrong = [[], ['nothing'], ['validate'], ['validate', '--user', 'x'], ['domxml-to-native', 'uml-argv'], ['domxml-to-native', 'qemu-argv', 'x'],
              ['domxml-from-native', 'uml-argv', 'x', 'y'], ['--nonsense'], ['validate', '--user', '--system', 'x']]
@@ -230,6 +243,7 @@ def main(program):
             report.run(f'there and back, the same definition: {case.stem}', check_same_definition, umlctl, case, directory)
     test_validate(report, umlctl)
     for sentence, check in {'a guest is found by its name': check_names, 'options and $PATH give what the line does not': check_context,
+                            'relative paths begin at a directory, if a definition can name it': check_directories,
                             'a full disk is noticed': check_full_disk}.items():
         with scratch.directory() as directory:
             report.run(sentence, check, umlctl, directory)
