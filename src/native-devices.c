@@ -33,12 +33,14 @@ static bool read_unit(Import *i, const char *unit, Disk *disk, bool *data) {
                 return false;
         }
         if (disk_index_from_string(number, &disk->index) < 0) {
-                error(i, "'%s': UML's disks are ubd0 to ubd%d, or ubda to ubd%c", i->word->text, DOMAIN_DISKS_MAX - 1, 'a' + DOMAIN_DISKS_MAX - 1);
+                error(i, "'%s': UML's disks are ubd0 to ubd%d, or ubda to ubd%c",
+                      i->word->text, DOMAIN_DISKS_MAX - 1, 'a' + DOMAIN_DISKS_MAX - 1);
                 return false;
         }
         for (size_t k = n; k < end; k++) {
                 if (!strchr("rsctd", unit[k])) {
-                        error(i, "'%s': there is no flag '%c'; expected some of r (read-only), s (synchronous), c (shared), t (no trim), d (data)",
+                        error(i,
+                              "'%s': there is no flag '%c'; expected some of r (read-only), s (synchronous), c (shared), t (no trim), d (data)",
                               i->word->text, unit[k]);
                         return false;
                 }
@@ -58,16 +60,19 @@ static bool is_transient(const char *path, unsigned index) {
 static void read_files(Import *i, Disk *disk, bool data, const char *path, const char *backing, const char *serial) {
         disk->transient = *backing && is_transient(path, disk->index);
         if (*backing && data) {
-                error(i, "'%s': flag d says that the file is no COW file, and then there is a backing file; remove one of them", i->word->text);
+                error(i, "'%s': flag d says that the file is no COW file, and then there is a backing file; remove one of them",
+                      i->word->text);
                 return;
         }
         if (disk->transient)
-                warning(i, "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
+                warning(i,
+                        "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
                         path, path);
         else if (*backing)
                 disk->backing = import_path(i, "backing file", backing, DISK_SEPARATORS);
         else if (!data)
-                warning(i, "ubd%u: the file is taken as an image; were it a COW file, write its backing file after a comma", disk->index);
+                warning(i, "ubd%u: the file is taken as an image; were it a COW file, write its backing file after a comma",
+                        disk->index);
         disk->path = import_path(i, "disk", disk->transient ? backing : path, DISK_SEPARATORS);
         if (*serial)
                 disk->serial = import_copy(i, serial);
@@ -134,7 +139,8 @@ static void add_vector(Import *i, unsigned index, const VectorOptions *options) 
                 return;
         }
         if (streq(transport, "fd"))
-                warning(i, "'%s': a service has no descriptor but the first three; the guest will see no network there", i->word->text);
+                warning(i, "'%s': a service has no descriptor but the first three; the guest will see no network there",
+                        i->word->text);
         r = vector_join(options, &text);
         if (r == -E2BIG)
                 error(i, "'%s': more than %d options, for which the kernel has no room", i->word->text, VECTOR_OPTIONS_MAX);
@@ -157,12 +163,13 @@ static bool read_number(Import *i, const char *digits, unsigned *ret) {
                 return false;
         }
         if (parse_number(number, DOMAIN_VECTORS_MAX - 1, &index) < 0) {
-                error(i, "'%s': expected a number from 0 to %d before the '%c'", i->word->text, DOMAIN_VECTORS_MAX - 1, digits[strlen(number)]);
+                error(i, "'%s': expected a number from 0 to %d before the '%c'",
+                      i->word->text, DOMAIN_VECTORS_MAX - 1, digits[strlen(number)]);
                 return false;
         }
         if (i->vectors[index]) {
-                error(i, "'%s': network device %llu was given at %u:%u; keep one, or number them", i->word->text, (unsigned long long) index,
-                      i->vectors[index]->line, i->vectors[index]->column);
+                error(i, "'%s': network device %llu was given at %u:%u; keep one, or number them",
+                      i->word->text, (unsigned long long) index, i->vectors[index]->line, i->vectors[index]->column);
                 return false;
         }
         i->vectors[index] = i->word;
@@ -225,7 +232,8 @@ bool import_vector(Import *i, const char *value) {
         if (r == -EEXIST)
                 error(i, "'%s': %s= is given twice", i->word->text, problem);
         else if (r < 0)
-                error(i, "'%s': '%s' is no option of a network device; expected OPTION=VALUE,... with a transport=", i->word->text, problem);
+                error(i, "'%s': '%s' is no option of a network device; expected OPTION=VALUE,... with a transport=",
+                      i->word->text, problem);
         else if (check_vector(i, &options, mac))
                 add_vector(i, index, &options);
         return true;
@@ -234,7 +242,8 @@ bool import_vector(Import *i, const char *value) {
 /* eth0=tuntap,[TAP][,[MAC][,[ADDRESS]]]. The address was what uml_net(8) gave the host's end. */
 static void import_tuntap(Import *i, unsigned index, char *rest) {
         VectorOptions o = {.values = {"tap"}};
-        const char *tap = rest ? strsep(&rest, ",") : "", *mac = rest ? strsep(&rest, ",") : "", *address = rest ? strsep(&rest, ",") : "";
+        const char *tap = rest ? strsep(&rest, ",") : "", *mac = rest ? strsep(&rest, ",") : "";
+        const char *address = rest ? strsep(&rest, ",") : "";
         char room[MAC_SIZE];
 
         for (size_t k = 0; vector_key(k); k++) {
@@ -249,12 +258,14 @@ static void import_tuntap(Import *i, unsigned index, char *rest) {
         }
         if (!check_vector(i, &o, room))
                 return;
-        warning(i, "eth%u=tuntap is taken as vec%u:transport=tap, as Linux 6.16 has no eth%u; the guest's device is called vec%u now", index,
-                index, index, index);
+        warning(i,
+                "eth%u=tuntap is taken as vec%u:transport=tap, as Linux 6.16 has no eth%u; the guest's device is called vec%u now",
+                index, index, index, index);
         if (!*tap)
                 warning(i, "eth%u names no tap device: UML makes one with a name of its own, and needs the right to", index);
         if (*address)
-                warning(i, "eth%u: address %s of the host is not taken; give it to the tap device where that is made", index, address);
+                warning(i, "eth%u: address %s of the host is not taken; give it to the tap device where that is made",
+                        index, address);
         add_vector(i, index, &o);
 }
 
@@ -284,11 +295,12 @@ bool import_ethernet(Import *i, const char *value) {
         }
         for (size_t k = 0; k < ELEMENTSOF(removed); k++)
                 if (streq(transport, removed[k].transport)) {
-                        error(i, "'%s' is refused: Linux has no eth%u=%s since 6.16; %s", i->word->text, index, transport, removed[k].instead);
+                        error(i, "'%s' is refused: Linux has no eth%u=%s since 6.16; %s",
+                              i->word->text, index, transport, removed[k].instead);
                         return true;
                 }
-        error(i, "'%s' is refused: UML has no transport '%s'; write vec%u:transport=..., one of %s", i->word->text, transport, index,
-              VECTOR_TRANSPORTS);
+        error(i, "'%s' is refused: UML has no transport '%s'; write vec%u:transport=..., one of %s",
+              i->word->text, transport, index, VECTOR_TRANSPORTS);
         return true;
 }
 
@@ -392,7 +404,8 @@ static void end_root(Import *i, const char *hostfs) {
         if (path) {
                 free(d->cmdline[i->root_flags_at]);
                 d->n_cmdline--;
-                memmove(&d->cmdline[i->root_flags_at], &d->cmdline[i->root_flags_at + 1], (d->n_cmdline - i->root_flags_at) * sizeof(char *));
+                memmove(&d->cmdline[i->root_flags_at], &d->cmdline[i->root_flags_at + 1],
+                        (d->n_cmdline - i->root_flags_at) * sizeof(char *));
         }
         i->word = path ? i->settings[SETTING_ROOT_FLAGS] : i->word;
         if (!has_target(d, "/"))

@@ -49,7 +49,8 @@ static int add_argument(void *userdata, const char *argument) {
 /* The channel of a line whose output goes into a file; the redirection that opens it comes at the end. */
 static void put_file_channel(Export *e, const Console *c, const char *name) {
         if (e->n_files >= ELEMENTSOF(e->files)) {
-                warn(e, "%s: a shell opens no more than %zu files for a command; nothing keeps the line's output", name, ELEMENTSOF(e->files));
+                warn(e, "%s: a shell opens no more than %zu files for a command; nothing keeps the line's output",
+                     name, ELEMENTSOF(e->files));
                 fputs_unlocked("null", e->f);
                 return;
         }

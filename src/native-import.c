@@ -95,13 +95,15 @@ char *import_path(Import *i, const char *what, const char *value, const char *se
         if (!path)
                 return NULL;
         if (!text_is_clean(path)) { /* what is not in the text may be anything */
-                error(i, "%s '%s' contains a control character, or is not in UTF-8; rename the directory that it is in", what, path);
+                error(i, "%s '%s' contains a control character, or is not in UTF-8; rename the directory that it is in",
+                      what, path);
                 return NULL;
         }
         bad = strcspn(path, separators ?: "");
         if (path[bad]) {
-                error(i, "%s '%s' contains '%c', which separates options for UML and cannot be quoted; rename the file or link to it", what,
-                      path, path[bad]);
+                error(i,
+                      "%s '%s' contains '%c', which separates options for UML and cannot be quoted; rename the file or link to it",
+                      what, path, path[bad]);
                 return NULL;
         }
         if (strlen(path) >= PATH_MAX) {
@@ -131,7 +133,8 @@ void import_set(Import *i, Setting setting, const char *value) {
         const ShellWord *before = i->settings[setting];
 
         if (before)
-                warning(i, "%s was given at %u:%u, too; this one is taken, as by UML", setting_names[setting], before->line, before->column);
+                warning(i, "%s was given at %u:%u, too; this one is taken, as by UML",
+                        setting_names[setting], before->line, before->column);
         i->settings[setting] = i->word;
         i->values[setting] = value;
 }
@@ -273,7 +276,9 @@ static bool check_plain(Import *i, const char *text) {
         else if (reserved)
                 error(i, "'%s' cannot stand here: %s", text, reserved);
         else if (has_bare_space(text) < 0)
-                error(i, "'%s': a quote (\") is opened and not closed; what follows it would be a part of this for the guest's kernel", text);
+                error(i,
+                      "'%s': a quote (\") is opened and not closed; what follows it would be a part of this for the guest's kernel",
+                      text);
         else
                 return true;
         return false;
@@ -482,7 +487,8 @@ static bool take_kernel(Import *i) {
         if (i->at >= i->command.n_words) {
                 static const ShellWord beginning = {.line = 1, .column = 1};
 
-                import_say(i, SEVERITY_ERROR, &beginning, "there is no command; expected that which starts the kernel, such as /usr/bin/linux.uml mem=256M ubd0=/srv/demo.img");
+                import_say(i, SEVERITY_ERROR, &beginning,
+                           "there is no command; expected that which starts the kernel, such as /usr/bin/linux.uml mem=256M ubd0=/srv/demo.img");
                 return false;
         }
         name = i->word->text;
@@ -536,7 +542,8 @@ static void end_redirections(Import *i) {
                 const ShellRedirection *r = &i->command.redirections[k];
 
                 if (r->fd >= ELEMENTSOF(i->redirection_used) || !i->redirection_used[r->fd])
-                        import_say(i, SEVERITY_WARNING, &r->path, "this redirection is not taken: no line of the guest's leads to descriptor %u; %s",
+                        import_say(i, SEVERITY_WARNING, &r->path,
+                                   "this redirection is not taken: no line of the guest's leads to descriptor %u; %s",
                                    r->fd, "what the kernel prints goes to the journal");
         }
 }
