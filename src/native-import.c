@@ -268,8 +268,21 @@ static int has_bare_space(const char *s) {
         return quoted ? -EINVAL : space;
 }
 
+/* Why an argument, or what the guest's kernel makes of it at spaces, cannot stand where it is. */
+static const char *reserved_part(const char *text) {
+        const char *reason = reserved_argument(text);
+        bool quoted = false;
+
+        for (; !reason && *text; text++)
+                if (*text == '"')
+                        quoted = !quoted;
+                else if (*text == ' ' && !quoted)
+                        reason = reserved_argument(text + 1);
+        return reason;
+}
+
 static bool check_plain(Import *i, const char *text) {
-        const char *reserved = reserved_argument(text);
+        const char *reserved = reserved_part(text);
 
         if (!*text)
                 error(i, "an empty argument; remove it");
@@ -297,8 +310,8 @@ static bool take_hinted(Import *i, const char *value, char ***array, size_t *n, 
                 i->word = &i->command.words[i->at++];
                 if (!check_plain(i, i->word->text))
                         continue;
-                if (!spaces && has_bare_space(i->word->text))
-                        error(i, "'%s' is more than one item of <cmdline>; give each an argument of its own", i->word->text);
+                if (!spaces && (has_bare_space(i->word->text) || streq(i->word->text, "--")))
+                        error(i, "'%s' is no item of <cmdline>, but more, or none", i->word->text);
                 else
                         add_string(i, array, n, i->word->text);
         }
@@ -362,7 +375,7 @@ bool native_is_understood(const char *argument) {
         for (size_t k = 0; k < ELEMENTSOF(arguments); k++)
                 if (match(arguments[k].pattern, argument))
                         return true;
-        return streq(argument, "--");
+        return false;
 }
 
 /* The rest: with spaces, it has to stay one argument. */
