@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <limits.h>
+
 #include "arguments.h"
-#include "escape.h"
 #include "native-import.h"
 #include "vector.h"
 
@@ -58,13 +59,17 @@ static bool is_transient(const char *path, unsigned index) {
 
 /* path, backing and serial are empty if they are not given. */
 static void read_files(Import *i, Disk *disk, bool data, const char *path, const char *backing, const char *serial) {
+        static const char serial_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
+
         disk->transient = *backing && is_transient(path, disk->index);
         if (*backing && data) {
                 error(i, "'%s': flag d says that the file is no COW file, and then there is a backing file; remove one of them",
                       i->word->text);
                 return;
         }
-        if (disk->transient)
+        if (disk->transient && disk->readonly)
+                warning(i, "'%s' is not taken: nothing is ever written to a read-only disk", path);
+        else if (disk->transient)
                 warning(i,
                         "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
                         path, path);
@@ -74,10 +79,11 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                 warning(i, "ubd%u: the file is taken as an image; were it a COW file, write its backing file after a comma",
                         disk->index);
         disk->path = import_path(i, "disk", disk->transient ? backing : path, DISK_SEPARATORS);
+        disk->transient = disk->transient && !disk->readonly;
         if (*serial)
                 disk->serial = import_copy(i, serial);
-        if (*serial && serial[strcspn(serial, KERNEL_SEPARATORS)])
-                error(i, "serial '%s' contains a space or a quote, which would make it more than one kernel option", serial);
+        if (serial[strspn(serial, serial_letters)])
+                error(i, "serial '%s' is refused: a disk's serial is of A-Z a-z 0-9 _ . + -", serial);
         disk->block = disk->path && after_prefix(disk->path, "/dev/") && !after_prefix(disk->path, "/dev/shm/");
 }
 
@@ -138,9 +144,11 @@ static void add_vector(Import *i, unsigned index, const VectorOptions *options) 
                 error(i, "'%s': %s= is missing; expected %s", i->word->text, missing, vector_expected(missing));
                 return;
         }
-        if (streq(transport, "fd"))
-                warning(i, "'%s': a service has no descriptor but the first three; the guest will see no network there",
-                        i->word->text);
+        if (streq(transport, "fd")) {
+                warning(i, "'%s' is not taken: a service has no descriptor but the first three; the guest has no vec%u",
+                        i->word->text, index);
+                return;
+        }
         r = vector_join(options, &text);
         if (r == -E2BIG)
                 error(i, "'%s': more than %d options, for which the kernel has no room", i->word->text, VECTOR_OPTIONS_MAX);
@@ -329,39 +337,59 @@ bool import_share(Import *i, const char *value) {
         return true;
 }
 
+/* Two shares have two names in the guest's hostfs. NULL after an error. */
+static char *read_share_name(Import *i, const char *path, const char *target) {
+        _cleanup_free_ char *name = NULL;
+
+        if (!*target || *target == '.' || target[strcspn(target, DISK_SEPARATORS)]) {
+                error(i, "share '%s': target '%s' is empty, begins with a dot, or has a space, a quote, a comma or a colon", path, target);
+                return NULL;
+        }
+        name = share_name_of_target(target);
+        if (!name) {
+                i->reporter.out_of_memory = true;
+                return NULL;
+        }
+        if (streq(name, ".") || streq(name, "..") || strlen(name) > NAME_MAX) {
+                error(i, "share '%s': target '%s' makes no name of a file's", path, target);
+                return NULL;
+        }
+        for (size_t k = 0; k < i->domain->n_shares; k++)
+                if (streq(i->domain->shares[k].name, name)) {
+                        error(i, "share '%s': target '%s' is that of another share, or comes to the same name; keep one", path, target);
+                        return NULL;
+                }
+        return TAKE_PTR(name);
+}
+
 /* path in the directory that hostfs= names, or in the host's root. */
 static void add_share(Import *i, const char *hostfs, const char *path, const char *target, bool readonly) {
-        _cleanup_free_ char *joined = NULL, *source = NULL;
+        _cleanup_free_ char *joined = NULL, *source = NULL, *copy = NULL, *name = NULL;
         bool whole = streq(path, "/");
         Share *share;
 
-        if (!*target || target[strcspn(target, DISK_SEPARATORS)]) {
-                error(i, "share '%s': target '%s' is empty, or has a space, a quote, a comma or a colon", path, target);
+        name = read_share_name(i, path, target);
+        if (!name)
                 return;
-        }
-        for (size_t k = 0; k < i->domain->n_shares; k++)
-                if (streq(i->domain->shares[k].target, target)) {
-                        error(i, "share '%s': target '%s' has another share; keep one", path, target);
-                        return;
-                }
         if (asprintf(&joined, "%s%s", whole || !streq(hostfs, "/") ? hostfs : "", whole ? "" : path) < 0) {
                 joined = NULL;
                 i->reporter.out_of_memory = true;
                 return;
         }
         source = import_path(i, "share", joined, DISK_SEPARATORS);
-        if (!source)
+        copy = import_copy(i, target);
+        if (!source || !copy)
                 return;
+        if (i->domain->n_shares >= DOMAIN_SHARES_MAX) {
+                error(i, "share '%s': one too many; a guest has up to %d", path, DOMAIN_SHARES_MAX);
+                return;
+        }
         share = domain_add_share(i->domain);
-        if (!share || asprintf(&share->name, "%zu", i->domain->n_shares - 1) < 0) {
-                if (share)
-                        share->name = NULL;
+        if (!share) {
                 i->reporter.out_of_memory = true;
                 return;
         }
-        share->source = TAKE_PTR(source);
-        share->target = import_copy(i, target);
-        share->readonly = readonly;
+        *share = (Share) {.name = TAKE_PTR(name), .source = TAKE_PTR(source), .target = TAKE_PTR(copy), .readonly = readonly};
 }
 
 /* The directory of hostfs=DIRECTORY[,append], or the host's root. */
@@ -390,12 +418,13 @@ static bool has_target(const Domain *d, const char *target) {
         return false;
 }
 
-/* rootfstype=hostfs */
+/* rootfstype=hostfs, or a share whose target is / */
 static void end_root(Import *i, const char *hostfs) {
-        const char *path = i->values[SETTING_ROOT_FLAGS];
+        const ShellWord *type = i->settings[SETTING_ROOT_TYPE];
+        const char *path = type ? i->values[SETTING_ROOT_FLAGS] : NULL;
         Domain *d = i->domain;
 
-        i->word = i->settings[SETTING_ROOT_TYPE];
+        i->word = type ?: i->word;
         if (d->root && !streq(d->root, "/dev/root"))
                 warning(i, "root=%s is not taken: the guest's root is on hostfs", d->root);
         free(d->root);
@@ -421,7 +450,7 @@ void import_end_shares(Import *i) {
                 i->word = i->hints[k].word;
                 add_share(i, hostfs, i->hints[k].path, i->hints[k].target, i->hints[k].readonly);
         }
-        if (i->settings[SETTING_ROOT_TYPE])
+        if (i->settings[SETTING_ROOT_TYPE] || has_target(i->domain, "/"))
                 end_root(i, hostfs);
         /* A hostfs= by itself lets the guest mount what it wants from there. */
         if (i->settings[SETTING_HOSTFS] && i->n_hints == 0 &&

@@ -284,7 +284,7 @@ static const char *reserved_part(const char *text) {
 static bool check_plain(Import *i, const char *text) {
         const char *reserved = reserved_part(text);
 
-        if (!*text)
+        if (!text[strspn(text, " ")])
                 error(i, "an empty argument; remove it");
         else if (reserved)
                 error(i, "'%s' cannot stand here: %s", text, reserved);
