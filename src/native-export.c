@@ -8,9 +8,6 @@
 #define FILE_FD_FIRST 3
 #define FILE_FD_LAST 9
 
-/* In the channels of a line: a pair of them, or an end of the option. */
-#define CHANNEL_SEPARATORS " \","
-
 typedef struct Export {
         FILE *f;
         const Domain *domain;

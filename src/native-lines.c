@@ -93,7 +93,7 @@ static void set_channels(Import *i, Console *c, const char *line, const Channel 
                 c->kind = CONSOLE_NULL;
         else if (in == out && out->kind == CHANNEL_DEVICE) {
                 c->kind = CONSOLE_DEV;
-                c->path = import_path(i, "device", out->rest, NULL);
+                c->path = import_path(i, "device", out->rest, CHANNEL_SEPARATORS);
         } else if (in == out && out->kind == CHANNEL_XTERM)
                 warning(i, "%s=xterm is taken as a pty: a service has no display", line);
         else if (in == out && out->kind == CHANNEL_PORT)

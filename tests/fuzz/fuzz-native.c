@@ -67,7 +67,7 @@ static bool reader_knows(const char *path) {
         return false;
 }
 
-static void check_xml(const Domain *d) {
+static void check_xml(Domain *d) {
         char *text = NULL;
         Domain *copy = NULL;
         size_t size = 0;
@@ -79,9 +79,13 @@ static void check_xml(const Domain *d) {
         MUST(strlen(text) == size);
         if (size <= DEFINITION_SIZE_MAX && reader_knows("metadata/uml:option") && reader_knows("metadata/uml:vector")) {
                 MUST(domain_read_xml(text, size, d->name, on_report, NULL, &copy) == 0);
+                MUST(d->n_consoles == copy->n_consoles);
                 for (size_t i = 0; i < d->n_consoles; i++)
-                        if (d->consoles[i].kind > CONSOLE_FILE) /* may be a pty then */
+                        if (d->consoles[i].kind > CONSOLE_FILE) { /* may be a pty then */
                                 d->consoles[i].kind = copy->consoles[i].kind;
+                                free(d->consoles[i].path);
+                                d->consoles[i].path = copy->consoles[i].path ? strdup(copy->consoles[i].path) : NULL;
+                        }
                 MUST(native_equal(d, copy));
         }
         domain_free(copy);
