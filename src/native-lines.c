@@ -208,8 +208,7 @@ static void end_default(Import *i, bool serial) {
                         warning(i, "'%s' is not taken for all lines; give one of them, %s1 for instance, this channel",
                                 i->word->text, prefix);
                 free(c.path);
-                c.path = NULL;
-                c.kind = CONSOLE_NULL;
+                c = (Console) {.kind = CONSOLE_NULL};
                 n = serial ? 0 : 1; /* con0 would be a pty */
         } else
                 warning(i, "'%s' is taken for %s; add others that you need", i->word->text, serial ? "ssl0" : "con0 to con6");
