@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
+#include "config.h"
 #include "definition.h"
 #include "domain-xml.h"
 #include "escape.h"
@@ -21,6 +22,7 @@
 /* Where an autostart link leads; the manager goes by its name alone. */
 #define TEMPLATE_PATH(user) ((user) ? USER_UNIT_DIR "/uml@.service" : SYSTEM_UNIT_DIR "/uml@.service")
 #define DIRECTORIES_MAX 3
+#define HOST_DIRECTORY "/etc/uml" /* of definitions, and of settings for users' guests, too */
 
 /* Where definitions are; the first directory that has a name wins. */
 typedef struct Directory {
@@ -38,6 +40,7 @@ typedef struct Run {
         bool user;
         int output;
         char *seed; /* of UUIDs */
+        Config *config;
         Directory directories[DIRECTORIES_MAX];
         size_t n_directories;
         Guest *guests;
@@ -99,7 +102,7 @@ static int find_directories(Run *run) {
         int r = 0;
 
         if (!run->user) {
-                r = add_directory(run, "", "/etc/uml");
+                r = add_directory(run, "", HOST_DIRECTORY);
                 if (r >= 0)
                         r = add_directory(run, "", "/run/uml");
                 if (r >= 0)
@@ -272,7 +275,7 @@ static int read_guest(const Guest *g, Messages *m, Domain **ret) {
         }
         if (r != 0)
                 return r;
-        return domain_read_xml(text, size, g->name, on_report, m, ret);
+        return domain_read_xml(text, size, &(DomainContext) {.stem = g->name, .user = m->run->user, .config = m->run->config}, on_report, m, ret);
 }
 
 /* Returns 1 if the guest is masked, else 0, or a negative errno that was not reported yet. */
@@ -389,6 +392,31 @@ static void generate(Run *run) {
                 complain(run, LOG_ERR, "uml-generator: uml.target's configuration cannot be written: %s", strerror(-r));
 }
 
+/* Defaults for all guests: the host's, then the user's. */
+
+static void on_config_report(void *userdata, Severity severity, const char *path, unsigned line, const char *text) {
+        bool is_error = severity == SEVERITY_ERROR;
+
+        if (line > 0)
+                complain(userdata, is_error ? LOG_ERR : LOG_WARNING, "%s:%u: %s: %s", path, line, is_error ? "error" : "warning", text);
+        else
+                complain(userdata, is_error ? LOG_ERR : LOG_WARNING, "%s: %s: %s", path, is_error ? "error" : "warning", text);
+}
+
+static int read_config(Run *run) {
+        _cleanup_close_ int host = open_below_root(run, HOST_DIRECTORY, O_RDONLY | O_DIRECTORY);
+        int r = 0;
+
+        run->config = config_new();
+        if (!run->config)
+                return -ENOMEM;
+        if (host >= 0)
+                r = config_read_directory(run->config, host, HOST_DIRECTORY, on_config_report, run);
+        if (r != -ENOMEM && run->user && run->n_directories > 0 && run->directories[0].fd >= 0)
+                r = config_read_directory(run->config, run->directories[0].fd, run->directories[0].path, on_config_report, run);
+        return r == -ENOMEM ? r : 0;
+}
+
 /* What makes a default UUID this host's, or this user's: the machine ID, with the user's number. */
 static int read_seed(Run *run) {
         char id[33] = "";
@@ -414,6 +442,7 @@ static void run_done(Run *run) {
                 safe_close(run->directories[i].fd);
                 free(run->directories[i].path);
         }
+        config_free(run->config);
         free(run->seed);
         safe_close(run->output);
 }
@@ -438,6 +467,8 @@ int main(int argc, char *argv[]) {
         r = find_directories(&run);
         if (r >= 0)
                 r = read_seed(&run);
+        if (r >= 0)
+                r = read_config(&run);
         if (r < 0)
                 complain(&run, LOG_ERR, "uml-generator: %s", strerror(-r));
         else {

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (size > DEFINITION_SIZE_MAX)
                 return 0;
         errors = 0;
-        r = domain_read_xml((const char *) data, size, "x", on_report, NULL, &d);
+        r = domain_read_xml((const char *) data, size, &(DomainContext) {.stem = "x"}, on_report, NULL, &d);
         MUST(r == 0 || (r == -EBADMSG && errors > 0) || r == -ENOMEM);
         MUST((r == 0) == (d && errors == 0));
         if (d)
