@@ -246,7 +246,7 @@ static int write_dropin(Run *run, const Guest *g, const Domain *d, Messages *m) 
         f = open_memstream(&text, &size);
         if (!f)
                 return -ENOMEM;
-        r = d ? unit_write(f, d, m->source) : unit_write_refused(f, m->source, m->errors, m->n_errors);
+        r = d ? unit_write(f, d, m->source, run->user) : unit_write_refused(f, m->source, m->errors, m->n_errors);
         if (fclose(f) != 0 && r >= 0)
                 r = -ENOMEM;
         if (r < 0)

@@ -89,7 +89,7 @@ typedef struct Vector {
 typedef struct Directive {
         const char *key; /* static */
         char *word;      /* or NULL */
-        char *value;     /* perhaps empty */
+        char *value;     /* numbers and words of our own, which need no escaping; perhaps empty */
 } Directive;
 
 typedef struct Domain {
@@ -126,6 +126,7 @@ typedef struct Domain {
         unsigned ready_timeout; /* seconds until its mconsole must have answered */
         uint64_t replay;        /* bytes of a line's output that a new client is sent first */
 
+        char *memory_directory; /* where the file is that is the guest's memory, or NULL: /dev/shm */
         char *slice; /* "machine-production.slice"; or NULL */
         char *user, *group;     /* or NULL: of <seclabel model='dac'> */
         char *selinux_context;  /* or NULL */

@@ -88,14 +88,9 @@ bool begin_current_memory(Reader *r, xmlNode *n) {
 /* The kernel's memory is a file without a name, in $TMPDIR or /dev/shm: there it is what a memfd is. */
 bool begin_memory_source(Reader *r, xmlNode *n) {
         const Config *config = r->context->config;
-        _cleanup_free_ char *variable = NULL;
 
-        if (!reader_attribute_is(n, "type", "file"))
-                return true;
-        if (asprintf(&variable, "TMPDIR=%s", config && config->memory_directory ? config->memory_directory : MEMORY_DIRECTORY) < 0)
-                variable = NULL;
-        if (reader_allocated(r, variable))
-                reader_directive(r, "Environment", variable, "%s", "");
+        if (reader_attribute_is(n, "type", "file"))
+                r->domain->memory_directory = reader_allocated(r, strdup(config && config->memory_directory ? config->memory_directory : MEMORY_DIRECTORY));
         return true;
 }
 

@@ -171,8 +171,7 @@ static int put_directives(FILE *f, const Domain *d) {
                         r = put_word(f, line->word);
                 if (line->word && *line->value)
                         putc_unlocked(' ', f);
-                if (r >= 0)
-                        r = put_value(f, line->value);
+                fputs_unlocked(line->value, f);
                 putc_unlocked('\n', f);
         }
         return r;
@@ -204,7 +203,64 @@ static void put_lifecycle(FILE *f, const Domain *d) {
                 fputs_unlocked("CoredumpFilter=private-anonymous elf-headers private-huge\n", f);
 }
 
-static int put_service(FILE *f, const Domain *d, const char *source) {
+/* A guest's root can leave hostfs='s directory by way of `..`, so a guest with shares gets a view of the host in which there is
+ * nothing but what it needs. What begins with `-` may be missing: the helper says it better. A user's manager cannot do
+ * this; but there the guest has no more rights than its user has anyway. */
+
+static int put_bind(FILE *f, bool readonly, const char *path) {
+        int r;
+
+        if (!path)
+                return 0;
+        fprintf(f, "Bind%sPaths=", readonly ? "ReadOnly" : "");
+        r = put_argument(f, "-", path);
+        putc_unlocked('\n', f);
+        return r;
+}
+
+/* For a file that is made when it is not there. */
+static int put_bind_directory(FILE *f, const char *path) {
+        _cleanup_free_ char *directory = NULL;
+
+        if (!path)
+                return 0;
+        directory = strndup(path, strrchr(path, '/') > path ? (size_t) (strrchr(path, '/') - path) : 1);
+        return directory ? put_bind(f, false, directory) : -ENOMEM;
+}
+
+static int put_disk_binds(FILE *f, const Disk *disk) {
+        if (disk->backing) {
+                int r = put_bind_directory(f, disk->path);
+
+                return r < 0 ? r : put_bind(f, true, disk->backing);
+        }
+        return put_bind(f, disk->readonly || disk->transient, disk->path);
+}
+
+static int put_view(FILE *f, const Domain *d) {
+        const char *const files[] = {d->kernel, d->initrd, d->dtb};
+        int r = 0;
+
+        if (d->n_shares == 0)
+                return 0;
+        fputs_unlocked("TemporaryFileSystem=/:ro\n"
+                       "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache\n"
+                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n", f);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
+                r = put_bind(f, true, files[i]);
+        for (size_t i = 0; r >= 0 && i < d->n_disks; i++)
+                r = put_disk_binds(f, &d->disks[i]);
+        for (size_t i = 0; r >= 0 && i < d->n_shares; i++)
+                r = put_bind(f, d->shares[i].readonly, d->shares[i].source);
+        for (size_t i = 0; r >= 0 && i < d->n_consoles; i++) {
+                r = put_bind_directory(f, d->consoles[i].path);
+                if (r >= 0)
+                        r = put_bind_directory(f, d->consoles[i].log);
+        }
+        return r >= 0 ? put_bind(f, false, d->memory_directory) : r;
+}
+
+static int put_service(FILE *f, const Domain *d, const char *source, bool user) {
         const struct {
                 const char *key, *value;
         } lines[] = {
@@ -221,6 +277,15 @@ static int put_service(FILE *f, const Domain *d, const char *source) {
                 r = put_line_of(f, lines[i].key, lines[i].value);
         if (r < 0)
                 return r;
+        if (d->memory_directory) {
+                fputs_unlocked("Environment=", f);
+                r = put_argument(f, "TMPDIR=", d->memory_directory);
+                putc_unlocked('\n', f);
+        }
+        if (r >= 0 && !user)
+                r = put_view(f, d);
+        if (r < 0)
+                return r;
         put_lifecycle(f, d);
         fprintf(f, "TimeoutStartSec=%u\n", d->ready_timeout + START_MARGIN);
         r = put_directives(f, d);
@@ -231,7 +296,7 @@ static int put_service(FILE *f, const Domain *d, const char *source) {
         return r;
 }
 
-int unit_write(FILE *f, const Domain *d, const char *source) {
+int unit_write(FILE *f, const Domain *d, const char *source, bool user) {
         int r;
 
         r = put_head(f, source);
@@ -245,7 +310,7 @@ int unit_write(FILE *f, const Domain *d, const char *source) {
         if (restarts(d->on_crash))
                 fputs_unlocked("StartLimitIntervalSec=300\n"
                                "StartLimitBurst=10\n", f);
-        return put_service(f, d, source);
+        return put_service(f, d, source, user);
 }
 
 int unit_write_refused(FILE *f, const char *source, char *const *reasons, size_t n_reasons) {

@@ -30,11 +30,13 @@ LINES = re.compile(r'''
     | (SourcePath|Description|RequiresMountsFor)=.+
     | After=uml@[A-Za-z0-9][A-Za-z0-9_.:-]*\.service
     | Restart=on-failure
+    | TimeoutStartSec=\d+
     | ExecStart=
     | ExecStart=:/[^ ]+/uml-helper(\ --refused)?\ \\
     | [ ]{8}(--|"([^"\\%]|\\["\\]|%%)*")(\ \\)?
 ''', re.VERBOSE)
-OPTIONS = {'definition', 'name', 'uuid', 'on-poweroff', 'on-reboot', 'stop-method', 'stop-timeout', 'console'}
+OPTIONS = {'definition', 'name', 'uuid', 'on-poweroff', 'on-reboot', 'stop-method', 'stop-timeout', 'ready-timeout',
+           'replay', 'console'}
 
 
 # One guest
