@@ -73,16 +73,16 @@ static int fill(char **field, const char *value) {
         return *field ? 0 : -ENOMEM;
 }
 
-int config_complete(const Config *c, Domain *d) {
-        bool has_owner = d->user || d->group; /* one's user with another's group would be nobody's wish */
+int config_complete(const Config *c, bool user_manager, Domain *d) {
+        bool takes_owner = !user_manager && !d->user && !d->group; /* one's user with the other's group would be nobody's wish */
         int r;
 
         r = fill(&d->kernel, c->kernel);
         if (r >= 0)
                 r = fill(&d->slice, c->slice);
-        if (r >= 0 && !has_owner)
+        if (r >= 0 && takes_owner)
                 r = fill(&d->user, c->user);
-        if (r >= 0 && !has_owner)
+        if (r >= 0 && takes_owner)
                 r = fill(&d->group, c->group);
         for (size_t i = 0; r >= 0 && i < c->n_devices; i++) {
                 Directive *directive = domain_add_directive(d, "DeviceAllow");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,9 +58,10 @@ int config_read_text(Config *c, const char *text, size_t size, const char *path,
 /* Defaults that a definition overrides: for a new domain, before its XML is read. */
 void config_apply(const Config *c, Domain *d);
 
-/* What a definition that is read left open: kernel, slice, user and group (both, or neither if it has one of them); and a
- * DeviceAllow= directive for each device, as these add to the definition's. -ENOMEM. */
-int config_complete(const Config *c, Domain *d);
+/* What a definition that is read left open: kernel, slice, user and group (neither if it has one of them; and not for a
+ * user's manager, which cannot make a service another user's); and a DeviceAllow= directive for each device, as these add
+ * to the definition's. -ENOMEM. */
+int config_complete(const Config *c, bool user_manager, Domain *d);
 
 /* The settings' sections and keys, in order; NULL after the last. For the test that none is missing in uml.conf(5). */
 const char *config_setting(size_t i, const char **ret_section);

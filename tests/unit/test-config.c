@@ -330,7 +330,7 @@ static void test_apply(void **state) {
         assert_int_equal(d->replay, 16 << 20);
         assert_null(d->kernel);
 
-        assert_int_equal(config_complete(c, d), 0);
+        assert_int_equal(config_complete(c, false, d), 0);
         assert_string_equal(d->kernel, "/usr/bin/linux.uml");
         assert_string_equal(d->slice, "machine-test.slice");
         assert_string_equal(d->user, "uml");
@@ -339,6 +339,13 @@ static void test_apply(void **state) {
         assert_string_equal(d->directives[0].key, "DeviceAllow");
         assert_null(d->directives[0].path);
         assert_string_equal(d->directives[0].value, "/dev/fuse rw");
+        domain_free(d);
+
+        d = domain_new();
+        assert_int_equal(config_complete(c, true, d), 0);
+        assert_string_equal(d->slice, "machine-test.slice");
+        assert_null(d->user);
+        assert_null(d->group);
         domain_free(d);
         config_free(c);
 }
@@ -350,7 +357,7 @@ static void test_definition_wins(void **state) {
         d->kernel = strdup("/k");
         d->slice = strdup("s.slice");
         d->user = strdup("me");
-        assert_int_equal(config_complete(c, d), 0);
+        assert_int_equal(config_complete(c, false, d), 0);
         assert_string_equal(d->kernel, "/k");
         assert_string_equal(d->slice, "s.slice");
         assert_string_equal(d->user, "me");
@@ -360,7 +367,7 @@ static void test_definition_wins(void **state) {
 
         c = read_good("");
         d = domain_new();
-        assert_int_equal(config_complete(c, d), 0);
+        assert_int_equal(config_complete(c, false, d), 0);
         assert_null(d->kernel);
         assert_int_equal(d->n_directives, 0);
         domain_free(d);
