@@ -105,6 +105,46 @@ def documented_elements(page):
             yield from (f'{path} {attribute}' for attribute in tag.split(', '))
 
 
+def documented_settings(page):
+    """As [SECTION] KEY=, of the subsections of SETTINGS."""
+    section, lines = None, page.section('SETTINGS')
+    for line, following in zip(lines, lines[1:] + ['']):
+        if line.startswith('.SS '):
+            section = macro_text(line)
+        elif line == '.TP':
+            yield f'{section} {macro_text(following)}'
+
+
+def settings_of_file(lines):
+    """As [SECTION] KEY=, of a file whose settings are commented out."""
+    section = None
+    for line in lines:
+        if line.startswith('['):
+            section = line
+        elif match := re.match(r'#(\w+=)', line):
+            yield f'{section} {match[1]}'
+
+
+def complaints_of_settings(program, texts):
+    """What is wrong with texts of uml.conf."""
+    for text in texts:
+        with tempfile.NamedTemporaryFile('w', suffix='.conf') as f:
+            f.write(text)
+            f.flush()
+            result = subprocess.run([program, f.name], stdout=subprocess.PIPE, text=True)
+            yield from result.stdout.splitlines()
+            if result.returncode:
+                yield f'exit status {result.returncode}'
+
+
+def example_settings(page):
+    """Each block of lines in EXAMPLES that begins with the head of a section."""
+    for block in re.findall(r'^\.nf$\n(.*?)^\.fi$', '\n'.join(page.section('EXAMPLES')), re.M | re.S):
+        text = '\n'.join(macro_text(line) for line in block.splitlines())
+        if text.startswith('['):
+            yield text + '\n'
+
+
 def known_options(program):
     for line in output(program, '--help').splitlines():
         if match := re.match(r' +(?:-\w )? *(--[a-z-]+)', line):
@@ -156,18 +196,24 @@ def complaints(generator, definitions):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for program in ('elements', 'generator', 'helper'):
+    for program in ('elements', 'settings', 'generator', 'helper'):
         parser.add_argument(f'--{program}', required=True)
     for directory in ('source', 'build'):
         parser.add_argument(f'--{directory}', required=True, type=pathlib.Path)
     given = parser.parse_args()
 
     pages = {path.name: Page(path) for path in sorted((given.source / 'man').glob('*.[1-9]'))}
-    helper, service, xml = pages['uml-helper.8'], pages['uml@.service.8'], pages['uml.xml.5']
+    helper, service, xml, conf = (pages[name] for name in ('uml-helper.8', 'uml@.service.8', 'uml.xml.5', 'uml.conf.5'))
+    default_file = (given.source / 'units/uml.conf').read_text()
     fields = {tag for tag in service.tags('JOURNAL') if tag.startswith('UML_')}
 
     tap = Tap()
     tap.check_same('uml.xml(5) has all elements and attributes', set(known_elements(given.elements)), set(documented_elements(xml)))
+    settings = set(output(given.settings).splitlines())
+    tap.check_same('uml.conf(5) has all settings', settings, set(documented_settings(conf)))
+    tap.check_same('the default uml.conf has all settings', settings, set(settings_of_file(default_file.splitlines())))
+    texts = [re.sub(r'^#(?=\w)', '', default_file, flags=re.M), *example_settings(conf)]
+    tap.check('the default uml.conf and the examples of uml.conf(5) are good', list(complaints_of_settings(given.settings, texts)), texts[1:])
     tap.check_same('uml-helper(8) has all options', set(known_options(given.helper)), set(documented_options(helper)))
     tap.check_same('uml-helper(8) has all exit statuses', known_statuses(given.source), documented_statuses(helper))
     tap.check_same('uml@.service(8) has all journal fields', known_fields(given.source), fields)

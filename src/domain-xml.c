@@ -138,17 +138,31 @@ static void check_root(Reader *r) {
                         error(r, r->os, "<root> is refused beside a <filesystem> whose target is /: both are the guest's root");
 }
 
+/* Where the host lists the devices that guests may open, theirs come on top. */
+static void allow_devices(Reader *r) {
+        const Domain *d = r->domain;
+
+        for (size_t i = 0; i < d->n_disks; i++)
+                if (d->disks[i].block && d->disks[i].path)
+                        reader_directive(r, "DeviceAllow", d->disks[i].path, "%s", d->disks[i].readonly || d->disks[i].transient ? "r" : "rw");
+        if (d->n_vectors > 0)
+                reader_directive(r, "DeviceAllow", "/dev/net/tun", "rw");
+}
+
 /* What the definition leaves to the host. */
 static void complete(Reader *r) {
         const Config *config = r->context->config;
         Domain *d = r->domain;
+        bool has_kernel = d->kernel || (r->os && reader_child((xmlNode *) r->os, "kernel"));
 
-        if (config && !r->context->user && config_complete(config, d) < 0)
+        if (config && config_complete(config, r->context->user, d) < 0)
                 r->out_of_memory = true;
-        if (d->kernel || (r->os && reader_child((xmlNode *) r->os, "kernel")))
+        if (config && config->n_devices > 0)
+                allow_devices(r);
+        if (has_kernel || d->kernel)
                 return;
-        d->kernel = reader_allocated(r, strdup(config && config->kernel ? config->kernel : DEFAULT_KERNEL));
-        if (r->os && !(config && config->kernel))
+        d->kernel = reader_allocated(r, strdup(DEFAULT_KERNEL));
+        if (r->os)
                 warning(r, r->os, "<os> names no <kernel>, nor does uml.conf; the guest boots " DEFAULT_KERNEL);
 }
 
