@@ -6,7 +6,8 @@
 #include "domain.h"
 
 #define DEFINITION_SIZE_MAX (1024U * 1024U) /* bytes */
-#define DEFAULT_KERNEL "/usr/bin/linux.uml" /* as Debian has it */
+#define DEFAULT_KERNEL "/usr/bin/linux.uml" /* as Debian has it; uml.conf may name another */
+#define DEFAULT_MEMORY_DIRECTORY "/var/tmp"   /* likewise */
 #define UML_SYSTEMD_NAMESPACE "urn:uml-systemd:1"
 
 typedef enum Severity {

@@ -8,8 +8,7 @@
 #include "elements.h"
 #include "escape.h"
 
-#define TITLE_MAX 1024              /* bytes */
-#define MEMORY_DIRECTORY "/var/tmp" /* for memory in a file, where uml.conf names no other */
+#define TITLE_MAX 1024 /* bytes */
 
 bool begin_name(Reader *r, xmlNode *n) {
         const char *stem = r->context->stem;
@@ -90,7 +89,7 @@ bool begin_memory_source(Reader *r, xmlNode *n) {
         const Config *config = r->context->config;
 
         if (reader_attribute_is(n, "type", "file"))
-                r->domain->memory_directory = reader_allocated(r, strdup(config && config->memory_directory ? config->memory_directory : MEMORY_DIRECTORY));
+                r->domain->memory_directory = reader_allocated(r, strdup(config && config->memory_directory ? config->memory_directory : DEFAULT_MEMORY_DIRECTORY));
         return true;
 }
 

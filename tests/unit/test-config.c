@@ -494,7 +494,7 @@ static void test_bad_places(void **state) {
 
 /* The file that is installed, with every setting made one. */
 static void test_default_file(void **state) {
-        _cleanup_free_ char *text = calloc(1, CONFIG_SIZE_MAX), *slice = NULL;
+        _cleanup_free_ char *text = calloc(1, CONFIG_SIZE_MAX);
         char path[512], line[512];
         _cleanup_fclose_ FILE *f = NULL;
         Config *c;
@@ -509,8 +509,15 @@ static void test_default_file(void **state) {
                 strcat(text, p);
         }
         c = read_good(text);
-        slice = TAKE_PTR(c->slice);
-        assert_string_equal(slice, "machine.slice"); /* of the system's template; a user's has none */
+        /* These are the defaults of others: of the reader, and of the system's template. */
+        assert_string_equal(c->kernel, DEFAULT_KERNEL);
+        assert_string_equal(c->memory_directory, DEFAULT_MEMORY_DIRECTORY);
+        assert_string_equal(c->slice, "machine.slice");
+        assert_int_equal(c->rate_limit, 100000);
+        free(TAKE_PTR(c->kernel));
+        free(TAKE_PTR(c->memory_directory));
+        free(TAKE_PTR(c->slice));
+        c->rate_limit = 0;
         assert_defaults(c);
         config_free(c);
 }
