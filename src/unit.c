@@ -125,7 +125,7 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
 
 /* systemd mounts what is needed for these before it starts the guest. A disk that may be missing is none of them. */
 static int put_mounts(FILE *f, const Domain *d) {
-        const char *const files[] = {d->kernel, d->initrd, d->dtb};
+        const char *const files[] = {d->kernel, d->initrd, d->dtb, d->memory_directory};
         const char *separator = "RequiresMountsFor=";
         int r = 0;
 
