@@ -156,7 +156,7 @@ static void complete(Reader *r) {
         bool has_kernel = d->kernel || (r->os && reader_child((xmlNode *) r->os, "kernel"));
 
         if (config && config_complete(config, r->context->user, d) < 0)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         if (config && config->n_devices > 0)
                 allow_devices(r);
         if (has_kernel || d->kernel)
@@ -179,7 +179,7 @@ static void check_domain(Reader *r, xmlNode *root) {
         check_tuning(r);
         check_root(r);
         complete(r);
-        if (r->failed || r->out_of_memory)
+        if (r->reporter.failed || r->reporter.out_of_memory)
                 return;
 
         length = kernel_arguments_length(d);
@@ -204,11 +204,11 @@ static void read_domain(Reader *r, xmlNode *root) {
         walk(r, root, "", seen);
         check_domain(r, root);
         if (domain_add_default_console(r->domain) < 0)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
 }
 
 int domain_read_xml(const char *text, size_t size, const DomainContext *context, ReportFunction report, void *userdata, Domain **ret) {
-        Reader r = {.text = text, .size = size, .context = context, .report = report, .userdata = userdata};
+        Reader r = {.text = text, .size = size, .context = context, .reporter = {.report = report, .userdata = userdata}};
         xmlDoc *doc = NULL;
         Place place;
         char *reason = NULL;
@@ -216,8 +216,7 @@ int domain_read_xml(const char *text, size_t size, const DomainContext *context,
 
         k = xml_parse(text, size, &doc, &place, &reason);
         if (k == -EBADMSG) {
-                reader_clean(reason); /* libxml2 quotes the file */
-                report(userdata, SEVERITY_ERROR, place.line, place.column, reason);
+                reporter_say(&r.reporter, SEVERITY_ERROR, place.line, place.column, "%s", reason); /* libxml2 quotes the file */
                 free(reason);
         }
         if (k < 0)
@@ -229,13 +228,14 @@ int domain_read_xml(const char *text, size_t size, const DomainContext *context,
         if (r.domain)
                 read_domain(&r, xmlDocGetRootElement(doc));
         else
-                r.out_of_memory = true;
+                r.reporter.out_of_memory = true;
         xmlFreeDoc(doc);
 
-        reader_end(&r);
-        if (r.out_of_memory || r.failed) {
+        reporter_end(&r.reporter);
+        k = reporter_result(&r.reporter);
+        if (k < 0) {
                 domain_free(r.domain);
-                return r.out_of_memory ? -ENOMEM : -EBADMSG;
+                return k;
         }
         *ret = r.domain;
         return 0;

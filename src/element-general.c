@@ -184,7 +184,7 @@ bool begin_cmdline(Reader *r, xmlNode *n) {
                 return false;
         k = command_line_split(s, &r->domain->cmdline, &r->domain->n_cmdline);
         if (k == -ENOMEM)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         else if (k < 0)
                 error(r, n, "cmdline: a quote (\") is opened and not closed");
 
@@ -205,7 +205,7 @@ static void add_string(Reader *r, char ***strings, size_t *n_strings, char *s) {
         if (s && grow(strings, *n_strings, sizeof(char *)) >= 0)
                 (*strings)[(*n_strings)++] = s;
         else if (s) {
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
                 free(s);
         }
 }

@@ -135,7 +135,7 @@ static void add_vector(Reader *r, xmlNode *n, unsigned index, const VectorOption
         if (k == -E2BIG)
                 error(r, n, "<%s>: too many options; the kernel has room for %d", node_name(n), VECTOR_OPTIONS_MAX);
         else if (k < 0)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
 }
 
 static bool vector_is_taken(const Domain *d, unsigned index) {

@@ -309,7 +309,7 @@ bool begin_partition(Reader *r, xmlNode *n) {
         if (!s)
                 return false;
         if (slice_of_partition(s, &r->domain->slice) == -ENOMEM)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         else if (!r->domain->slice)
                 error(r, n, "partition '%s' is not an absolute path of named parts, as in /machine/production", s);
         return true;

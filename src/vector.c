@@ -97,8 +97,7 @@ static bool is_path(const char *s) {
         return s[0] == '/' && is_text(s);
 }
 
-/* A unix socket's: 108 bytes with the NUL. */
-
+/* A unix socket's path has up to 107 bytes. */
 static bool is_address(const char *s) {
         return is_path(s) ? strlen(s) < 108 : is_text(s) && strlen(s) < 256;
 }
