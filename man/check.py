@@ -87,22 +87,50 @@ def output(command, *arguments):
     return subprocess.run([command, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def expanded(text):
+    """All that a text with braces stands for, as in a shell."""
+    if match := re.search(r'{([^{}]*)}', text):
+        for part in match[1].split(','):
+            yield from expanded(text[:match.start()] + part + text[match.end():])
+    else:
+        yield text
+
+
 def known_elements(program):
-    """Elements by path, and attributes as PATH ATTRIBUTE=."""
+    """Elements that mean something, by path, and attributes as PATH ATTRIBUTE=."""
     for line in output(program).splitlines():
         path, *attributes = line.split()
-        yield path
-        yield from (f'{path} {attribute}=' for attribute in attributes)
+        if attributes[:1] != ['!']:
+            yield path
+            yield from (f'{path} {attribute}=' for attribute in attributes)
 
 
 def documented_elements(page):
-    path = None
+    paths = []
     for tag in page.tags('ELEMENTS'):
         if '=' not in tag:
-            path = tag
-            yield path
+            paths = list(expanded(tag))
+            yield from paths
         else:
-            yield from (f'{path} {attribute}' for attribute in tag.split(', '))
+            yield from (f'{path} {attribute}' for path in paths for attribute in tag.split(', '))
+
+
+def known_ignored(program):
+    """Elements that mean nothing, as PATH: REASON."""
+    for line in output(program).splitlines():
+        path, ignored, reason = line.partition(' ! ')
+        if ignored:
+            yield f'{path}: {reason}'
+
+
+def documented_ignored(page):
+    """A list's tag is the reason, its body the paths."""
+    reason, lines = None, page.section('IGNORED ELEMENTS')
+    for previous, line in zip([''] + lines, lines):
+        if previous == '.TP':
+            reason = macro_text(line)
+        elif reason and line != '.TP':
+            yield from (f'{path}: {reason}' for word in macro_text(line).split() for path in expanded(word.rstrip(',')))
 
 
 def documented_settings(page):
@@ -209,6 +237,7 @@ def main():
 
     tap = Tap()
     tap.check_same('uml.xml(5) has all elements and attributes', set(known_elements(given.elements)), set(documented_elements(xml)))
+    tap.check_same('uml.xml(5) has all ignored elements, with the reasons', set(known_ignored(given.elements)), set(documented_ignored(xml)))
     settings = set(output(given.settings).splitlines())
     tap.check_same('uml.conf(5) has all settings', settings, set(documented_settings(conf)))
     tap.check_same('the default uml.conf has all settings', settings, set(settings_of_file(default_file.splitlines())))
@@ -218,8 +247,10 @@ def main():
     tap.check_same('uml-helper(8) has all exit statuses', known_statuses(given.source), documented_statuses(helper))
     tap.check_same('uml@.service(8) has all journal fields', known_fields(given.source), fields)
     for page in (xml, service):
-        definitions = dict(examples(page))
-        tap.check(f'the examples of {page.path.name} are good definitions', complaints(given.generator, definitions), definitions)
+        shown = list(examples(page))
+        definitions = dict(shown)
+        problems = [] if len(definitions) == len(shown) else ['two of them have one name']
+        tap.check(f'the examples of {page.path.name} are good definitions', problems + complaints(given.generator, definitions), definitions)
     tap.check_in('every installed file is in some page', installed_names(given.build), '\n'.join(page.text() for page in pages.values()))
     print(f'1..{tap.n}')
     return 1 if tap.failed else 0
