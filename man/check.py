@@ -184,6 +184,18 @@ def documented_options(page):
         yield from re.findall(r'--[a-z-]+', tag)
 
 
+def known_verbs(program):
+    """In the help they stand at the left, with their arguments."""
+    for line in output(program, '--help').splitlines()[1:]:
+        if match := re.match(r'([a-z-]+)( [a-z-]+)? [A-Z]', line):
+            yield match[1] + (match[2] or '')
+
+
+def documented_verbs(page):
+    for tag in page.tags('VERBS'):
+        yield re.match('[a-z -]+', tag)[0].strip(' -')
+
+
 def known_statuses(source):
     return {f'{number} {name}' for name, number in
             re.findall(r'^#define (STATUS_\w+) (\d+)', (source / 'helper/helper.h').read_text(), re.M)}
@@ -224,7 +236,7 @@ def complaints(generator, definitions):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for program in ('elements', 'settings', 'generator', 'helper'):
+    for program in ('elements', 'settings', 'generator', 'helper', 'umlctl'):
         parser.add_argument(f'--{program}', required=True)
     for directory in ('source', 'build'):
         parser.add_argument(f'--{directory}', required=True, type=pathlib.Path)
@@ -244,6 +256,8 @@ def main():
     texts = [re.sub(r'^#(?=\w)', '', default_file, flags=re.M), *example_settings(conf)]
     tap.check('the default uml.conf and the examples of uml.conf(5) are good', list(complaints_of_settings(given.settings, texts)), texts[1:])
     tap.check_same('uml-helper(8) has all options', set(known_options(given.helper)), set(documented_options(helper)))
+    tap.check_same('umlctl(1) has all options', set(known_options(given.umlctl)), set(documented_options(pages['umlctl.1'])))
+    tap.check_same('umlctl(1) has all verbs', set(known_verbs(given.umlctl)), set(documented_verbs(pages['umlctl.1'])))
     tap.check_same('uml-helper(8) has all exit statuses', known_statuses(given.source), documented_statuses(helper))
     tap.check_same('uml@.service(8) has all journal fields', known_fields(given.source), fields)
     for page in (xml, service):

@@ -62,8 +62,8 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                 return;
         }
         if (disk->transient)
-                warning(i, "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write its path",
-                        path);
+                warning(i, "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
+                        path, path);
         else if (*backing)
                 disk->backing = import_path(i, "backing file", backing, DISK_SEPARATORS);
         else if (!data)
@@ -130,7 +130,7 @@ static void add_vector(Import *i, unsigned index, const VectorOptions *options) 
         int r;
 
         if (missing) {
-                error(i, "'%s': %s= is missing: %s", i->word->text, missing, vector_expected(missing));
+                error(i, "'%s': %s= is missing; expected %s", i->word->text, missing, vector_expected(missing));
                 return;
         }
         if (streq(transport, "fd"))
@@ -144,6 +144,8 @@ static void add_vector(Import *i, unsigned index, const VectorOptions *options) 
         else if (r != -E2BIG)
                 i->reporter.out_of_memory = true;
 }
+
+#define MAC_SIZE 18 /* with the NUL */
 
 /* The number in "vec0:", "eth0=". */
 static bool read_number(Import *i, const char *digits, unsigned *ret) {
@@ -168,7 +170,19 @@ static bool read_number(Import *i, const char *digits, unsigned *ret) {
         return true;
 }
 
-static bool check_vector(Import *i, const VectorOptions *o) {
+/* As the kernel reads it: a digit may be missing. */
+static void pad_mac(const char *mac, char ret[static MAC_SIZE]) {
+        unsigned b[6];
+        int end = 0;
+
+        (void) snprintf(ret, MAC_SIZE, "%s", mac);
+        if (sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) == 6 && !mac[end] &&
+            !mac[strspn(mac, "0123456789abcdefABCDEF:")])
+                (void) snprintf(ret, MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
+}
+
+/* mac is room for one of the values. */
+static bool check_vector(Import *i, VectorOptions *o, char mac[static MAC_SIZE]) {
         const char *transport = o->values[0], *key;
         bool good = true;
 
@@ -179,6 +193,10 @@ static bool check_vector(Import *i, const VectorOptions *o) {
         for (size_t k = 1; (key = vector_key(k)); k++) {
                 if (!o->values[k])
                         continue;
+                if (streq(key, "mac") && strlen(o->values[k]) < MAC_SIZE - 1) {
+                        pad_mac(o->values[k], mac);
+                        o->values[k] = mac;
+                }
                 switch (vector_check(transport, key, o->values[k])) {
                 case 0:
                         continue;
@@ -197,6 +215,7 @@ bool import_vector(Import *i, const char *value) {
         _cleanup_free_ char *copy = import_copy(i, value);
         const char *problem = NULL;
         VectorOptions options;
+        char mac[MAC_SIZE];
         unsigned index;
         int r;
 
@@ -207,7 +226,7 @@ bool import_vector(Import *i, const char *value) {
                 error(i, "'%s': %s= is given twice", i->word->text, problem);
         else if (r < 0)
                 error(i, "'%s': '%s' is no option of a network device; expected OPTION=VALUE,... with a transport=", i->word->text, problem);
-        else if (check_vector(i, &options))
+        else if (check_vector(i, &options, mac))
                 add_vector(i, index, &options);
         return true;
 }
@@ -216,6 +235,7 @@ bool import_vector(Import *i, const char *value) {
 static void import_tuntap(Import *i, unsigned index, char *rest) {
         VectorOptions o = {.values = {"tap"}};
         const char *tap = rest ? strsep(&rest, ",") : "", *mac = rest ? strsep(&rest, ",") : "", *address = rest ? strsep(&rest, ",") : "";
+        char room[MAC_SIZE];
 
         for (size_t k = 0; vector_key(k); k++) {
                 if (streq(vector_key(k), "ifname") && *tap)
@@ -227,7 +247,7 @@ static void import_tuntap(Import *i, unsigned index, char *rest) {
                 error(i, "'%s': more than eth%u=tuntap,TAP,MAC,ADDRESS", i->word->text, index);
                 return;
         }
-        if (!check_vector(i, &o))
+        if (!check_vector(i, &o, room))
                 return;
         warning(i, "eth%u=tuntap is taken as vec%u:transport=tap, as Linux 6.16 has no eth%u; the guest's device is called vec%u now", index,
                 index, index, index);
@@ -374,6 +394,7 @@ static void end_root(Import *i, const char *hostfs) {
                 d->n_cmdline--;
                 memmove(&d->cmdline[i->root_flags_at], &d->cmdline[i->root_flags_at + 1], (d->n_cmdline - i->root_flags_at) * sizeof(char *));
         }
+        i->word = path ? i->settings[SETTING_ROOT_FLAGS] : i->word;
         if (!has_target(d, "/"))
                 add_share(i, hostfs, path ?: "/", "/", false);
 }

@@ -88,12 +88,16 @@ char *import_path(Import *i, const char *what, const char *value, const char *se
         size_t bad;
 
         if (!*value) {
-                error(i, "%s is empty", what);
+                error(i, "'%s': the %s has no path", i->word->text, what);
                 return NULL;
         }
         path = value[0] == '/' && !has_dots(value) ? import_copy(i, value) : absolute(i, what, value);
         if (!path)
                 return NULL;
+        if (!text_is_clean(path)) { /* what is not in the text may be anything */
+                error(i, "%s '%s' contains a control character, or is not in UTF-8; rename the directory that it is in", what, path);
+                return NULL;
+        }
         bad = strcspn(path, separators ?: "");
         if (path[bad]) {
                 error(i, "%s '%s' contains '%c', which separates options for UML and cannot be quoted; rename the file or link to it", what,
@@ -473,6 +477,8 @@ static bool take_kernel(Import *i) {
         const char *name;
 
         skip_prefixes(i);
+        if (i->reporter.failed)
+                return false;
         if (i->at >= i->command.n_words) {
                 static const ShellWord beginning = {.line = 1, .column = 1};
 

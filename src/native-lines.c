@@ -7,7 +7,7 @@
 /* How many lines con=pts and ssl=pts stand for: those that distributions run a getty on. Of all 80, the most would be
  * opened by nobody. */
 #define DEFAULT_CONSOLES 7
-#define DEFAULT_SERIALS 1
+#define DEFAULT_SERIALS 1 /* as a message says both */
 
 #define FD_NONE -1
 
@@ -207,7 +207,7 @@ static void end_default(Import *i, bool serial) {
                 c.kind = CONSOLE_NULL;
                 n = serial ? 0 : 1; /* con0 would be a pty */
         } else
-                warning(i, "'%s' is taken for %u line%s, from %s0 on; add others that you need", i->word->text, n, n == 1 ? "" : "s", prefix);
+                warning(i, "'%s' is taken for %s; add others that you need", i->word->text, serial ? "ssl0" : "con0 to con6");
         for (unsigned port = 0; port < n; port++)
                 if (!find_line(i->domain, serial, port)) {
                         c.serial = serial;

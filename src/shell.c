@@ -165,9 +165,10 @@ static int read_word(Lexer *l, ShellWord *ret) {
 }
 
 /* `2>&1`, `>&2`, `</dev/null`: who starts the guest as a service has these in hand. */
-static void ignore_redirection(Lexer *l, unsigned line, unsigned column) {
-        reporter_say(l->reporter, SEVERITY_WARNING, line, column,
-                     "this redirection is not taken: the guest's consoles say where its output goes, and the kernel's own goes to the journal");
+static void ignore_redirection(Lexer *l, bool input, unsigned line, unsigned column) {
+        reporter_say(l->reporter, SEVERITY_WARNING, line, column, "this redirection is not taken: %s",
+                     input ? "the kernel of a service has no input of its own"
+                           : "the guest's consoles say where its output goes, and the kernel's own goes to the journal");
 }
 
 /* After `N<` or `N>`, whose place is line and column. */
@@ -193,7 +194,7 @@ static int read_redirection(Lexer *l, unsigned fd, bool input, unsigned line, un
                 return r;
 
         if (duplicate || streq(redirection.path.text, "/dev/null"))
-                ignore_redirection(l, line, column);
+                ignore_redirection(l, input, line, column);
         else if (input)
                 reporter_say(l->reporter, SEVERITY_ERROR, line, column,
                              "'<': a guest's console cannot be fed from a file; remove the redirection (only </dev/null means nothing)");

@@ -274,7 +274,8 @@ static int from_native(void) {
         size_t size;
         int r;
 
-        directory = realpath(arg.directory ?: ".", NULL);
+        /* One that is not on this host will do. */
+        directory = arg.directory && arg.directory[0] == '/' ? strdup(arg.directory) : realpath(arg.directory ?: ".", NULL);
         if (!directory) {
                 fprintf(stderr, "umlctl: the directory %s cannot be used: %m\n", arg.directory ?: ".");
                 return EXIT_FAILURE;
@@ -317,30 +318,26 @@ static int validate(void) {
 
 static int help(void) {
         puts("umlctl [OPTION...] VERB ARGUMENT...\n"
-             "\n"
              "Definitions of User Mode Linux guests, see uml.xml(5).\n"
              "\n"
-             "Verbs:\n"
-             "  domxml-to-native uml-argv FILE|NAME\n"
-             "                         print the guest's kernel command line, for a shell\n"
-             "  domxml-from-native uml-argv FILE|-\n"
-             "                         print the definition of the guest that such a command line starts\n"
-             "  validate FILE...       say what is wrong with definitions\n"
+             "domxml-to-native uml-argv FILE|NAME\n"
+             "  Prints the guest's kernel command line, for a shell.\n"
+             "     --system         NAME is one of the system's guests (root's default)\n"
+             "     --user           NAME is one of the user's guests (others' default)\n"
+             "domxml-from-native uml-argv FILE|-\n"
+             "  Prints the definition of the guest that such a command line starts.\n"
+             "     --name=NAME      what the guest is called, whatever umid= says\n"
+             "     --directory=DIR  what relative paths begin at, if not here\n"
+             "validate FILE...\n"
+             "  Prints what is wrong with definitions.\n"
+             "     --system, --user as above: whose uml.conf counts\n"
+             "     --strict         fail if there is a warning, too\n"
+             "     --json           print a JSON array of the messages\n"
              "\n"
-             "Options of domxml-to-native and validate:\n"
-             "     --system            the guest is one of the system's; the default for root\n"
-             "     --user              the guest is one of the user's; the default for others\n"
-             "Options of domxml-from-native:\n"
-             "     --name=NAME         the guest's name; by default that of umid=, else uml\n"
-             "     --directory=DIR     what relative paths begin at; by default the current directory\n"
-             "Options of validate:\n"
-             "     --strict            fail if there is a warning, too\n"
-             "     --json              print the messages as a JSON array\n"
+             "  -h --help           print this\n"
+             "     --version        print the version\n"
              "\n"
-             "  -h --help              print this\n"
-             "     --version           print the version\n"
-             "\n"
-             "Exit status: 0, or 1 after an error, or 2 if it was called the wrong way.");
+             "Exit status: 0, 1 after an error, 2 if it was called the wrong way.");
         return finish(stdout, EXIT_SUCCESS);
 }
 
