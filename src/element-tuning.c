@@ -246,6 +246,24 @@ bool begin_io_device_weight(Reader *r, xmlNode *n) {
         return true;
 }
 
+static bool is_zero(xmlNode *n) {
+        _cleanup_free_ char *s = (char *) xmlNodeGetContent(n);
+
+        return s && !s[strspn(s, "0 \t\n")];
+}
+
+/* As libvirt: a total, or a limit of one direction or two. */
+static void check_total(Reader *r, xmlNode *total) {
+        const char *what = strchr(node_name(total), '_'); /* "_bytes_sec" */
+
+        for (xmlNode *n = total->parent->children; n; n = n->next) {
+                const char *of_one = n->type != XML_ELEMENT_NODE ? NULL : after_prefix(node_name(n), "read") ?: after_prefix(node_name(n), "write");
+
+                if (of_one && streq(of_one, what) && !is_zero(n))
+                        error(r, n, "<%s> is refused beside <%s>: give one of the two", node_name(n), node_name(total));
+        }
+}
+
 /* Of <blkiotune>'s <device>, and of a disk's <iotune>. A total is no setting of systemd's: reading and writing may have it
  * each. */
 bool begin_io_limit(Reader *r, xmlNode *n) {
@@ -268,6 +286,7 @@ bool begin_io_limit(Reader *r, xmlNode *n) {
                         continue;
                 reader_directive(r, limits[i].key, NULL, "%llu", (unsigned long long) value);
                 if (limits[i].second) {
+                        check_total(r, n);
                         reader_directive(r, limits[i].second, NULL, "%llu", (unsigned long long) value);
                         warning(r, n, "<%s> limits reading and writing each, not their sum", node_name(n));
                 }
