@@ -143,21 +143,34 @@ static bool is_account(const char *s) {
         return *s && *s != '-' && !s[strspn(s, letters)];
 }
 
-/* user:group; a plus sign means that what follows is a number, which systemd sees by itself. */
+/* A plus sign means that what follows is a number, which systemd sees by itself. NULL without memory, empty for what is no
+ * account. */
+static char *account(const char *s, size_t n) {
+        bool number = n > 0 && *s == '+';
+        char *name = strndup(s + number, n - number);
+
+        if (name && (!is_account(name) || (number && name[strspn(name, "0123456789")])))
+                *name = 0;
+        return name;
+}
+
+/* user:group */
 static void set_accounts(Reader *r, xmlNode *n, const char *label) {
         const char *colon = strchr(label, ':');
         char *user = NULL, *group = NULL;
 
         if (colon) {
-                user = reader_allocated(r, strndup(label + (*label == '+'), (size_t) (colon - label) - (*label == '+' && colon > label)));
-                group = reader_allocated(r, strdup(colon + 1 + (colon[1] == '+')));
+                user = reader_allocated(r, account(label, (size_t) (colon - label)));
+                group = reader_allocated(r, account(colon + 1, strlen(colon + 1)));
         }
-        if (!user || !group || !is_account(user) || !is_account(group)) {
+        if (!user || !group || !*user || !*group) {
                 error(r, n, "<label>: '%s' is not user:group, by name or by number (+1000:+1000)", label);
                 free(user);
                 free(group);
                 return;
         }
+        if (r->domain->user)
+                error(r, n, "<seclabel model='dac'> is given twice; keep one");
         free(r->domain->user);
         free(r->domain->group);
         r->domain->user = user;
@@ -165,8 +178,12 @@ static void set_accounts(Reader *r, xmlNode *n, const char *label) {
 }
 
 static void set_label(Reader *r, xmlNode *n, char **ret) {
+        if (*ret)
+                error(r, n, "<seclabel model='%s'> is given twice; keep one", r->device.model);
         if (!text_is_value(r->device.label))
                 error(r, n, "<label>: '%s' ends in a backslash", r->device.label);
+        if (r->device.label[0] == '-') /* in the unit: a label that may be wrong */
+                error(r, n, "<label>: '%s' begins with '-', which no label does", r->device.label);
         free(*ret);
         *ret = TAKE_PTR(r->device.label);
 }
