@@ -201,7 +201,7 @@ bool begin_cmdline(Reader *r, xmlNode *n) {
 }
 
 bool begin_init(Reader *r, xmlNode *n) {
-        r->domain->init = kernel_word(r, n);
+        r->domain->init = reader_path(r, n, KERNEL_SEPARATORS);
         return true;
 }
 
