@@ -2,6 +2,8 @@
 
 /* <filesystem>, the small devices, <seclabel>. */
 
+#include <limits.h>
+
 #include "arguments.h"
 #include "elements.h"
 #include "escape.h"
@@ -43,12 +45,15 @@ bool begin_filesystem_source(Reader *r, xmlNode *n) {
         return true;
 }
 
-/* /mnt/data is mnt-data in the guest's hostfs; / is root. */
+/* /mnt/data, and /mnt/data/, is mnt-data in the guest's hostfs; / is root. */
 static char *share_name(const char *target) {
+        size_t n;
         char *name;
 
         target += strspn(target, "/");
-        name = strdup(*target ? target : "root");
+        for (n = strlen(target); n > 0 && target[n - 1] == '/';)
+                n--;
+        name = n > 0 ? strndup(target, n) : strdup("root");
         for (char *p = name; p && *p; p++)
                 if (*p == '/')
                         *p = '-';
@@ -69,6 +74,8 @@ bool begin_filesystem_target(Reader *r, xmlNode *n) {
         share->name = reader_allocated(r, share_name(dir));
         if (!share->name)
                 return true;
+        if (streq(share->name, ".") || streq(share->name, "..") || strlen(share->name) > NAME_MAX)
+                error(r, n, "<target>: dir '%s' is refused: in hostfs it would be /%s, which is no file's name", dir, share->name);
         for (Share *other = r->domain->shares; other < share; other++)
                 if (other->name && streq(other->name, share->name))
                         error(r, n, "<target>: dir '%s' is taken by another <filesystem>: in hostfs both are /%s", dir, share->name);
