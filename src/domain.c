@@ -148,6 +148,7 @@ static void put_unit_part(FILE *f, const char *part, size_t n) {
 int slice_of_partition(const char *partition, char **ret) {
         _cleanup_free_ char *text = NULL;
         const char *separator = "";
+        bool up = false;
         size_t size = 0;
         FILE *f;
 
@@ -159,6 +160,7 @@ int slice_of_partition(const char *partition, char **ret) {
         for (const char *p = partition; *(p += strspn(p, "/"));) {
                 size_t n = strcspn(p, "/");
 
+                up |= (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
                 fputs(separator, f);
                 put_unit_part(f, p, n);
                 separator = "-";
@@ -167,7 +169,7 @@ int slice_of_partition(const char *partition, char **ret) {
         fputs(".slice", f);
         if (fclose(f) != 0)
                 return -ENOMEM;
-        if (size > UNIT_NAME_MAX || strstr(partition, "/./") || strstr(partition, "/../"))
+        if (size > UNIT_NAME_MAX || up)
                 return -EINVAL;
         *ret = TAKE_PTR(text);
         return 0;

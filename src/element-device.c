@@ -2,6 +2,8 @@
 
 /* <filesystem>, the small devices, <seclabel>. */
 
+#include <limits.h>
+
 #include "arguments.h"
 #include "elements.h"
 #include "escape.h"
@@ -43,12 +45,15 @@ bool begin_filesystem_source(Reader *r, xmlNode *n) {
         return true;
 }
 
-/* /mnt/data is mnt-data in the guest's hostfs; / is root. */
+/* /mnt/data, and /mnt/data/, is mnt-data in the guest's hostfs; / is root. */
 static char *share_name(const char *target) {
+        size_t n;
         char *name;
 
         target += strspn(target, "/");
-        name = strdup(*target ? target : "root");
+        for (n = strlen(target); n > 0 && target[n - 1] == '/';)
+                n--;
+        name = n > 0 ? strndup(target, n) : strdup("root");
         for (char *p = name; p && *p; p++)
                 if (*p == '/')
                         *p = '-';
@@ -69,6 +74,8 @@ bool begin_filesystem_target(Reader *r, xmlNode *n) {
         share->name = reader_allocated(r, share_name(dir));
         if (!share->name)
                 return true;
+        if (streq(share->name, ".") || streq(share->name, "..") || strlen(share->name) > NAME_MAX)
+                error(r, n, "<target>: dir '%s' is refused: in hostfs it would be /%s, which is no file's name", dir, share->name);
         for (Share *other = r->domain->shares; other < share; other++)
                 if (other->name && streq(other->name, share->name))
                         error(r, n, "<target>: dir '%s' is taken by another <filesystem>: in hostfs both are /%s", dir, share->name);
@@ -143,21 +150,34 @@ static bool is_account(const char *s) {
         return *s && *s != '-' && !s[strspn(s, letters)];
 }
 
-/* user:group; a plus sign means that what follows is a number, which systemd sees by itself. */
+/* A plus sign means that what follows is a number, which systemd sees by itself. NULL without memory, empty for what is no
+ * account. */
+static char *account(const char *s, size_t n) {
+        bool number = n > 0 && *s == '+';
+        char *name = strndup(s + number, n - number);
+
+        if (name && (!is_account(name) || (number && name[strspn(name, "0123456789")])))
+                *name = 0;
+        return name;
+}
+
+/* user:group */
 static void set_accounts(Reader *r, xmlNode *n, const char *label) {
         const char *colon = strchr(label, ':');
         char *user = NULL, *group = NULL;
 
         if (colon) {
-                user = reader_allocated(r, strndup(label + (*label == '+'), (size_t) (colon - label) - (*label == '+' && colon > label)));
-                group = reader_allocated(r, strdup(colon + 1 + (colon[1] == '+')));
+                user = reader_allocated(r, account(label, (size_t) (colon - label)));
+                group = reader_allocated(r, account(colon + 1, strlen(colon + 1)));
         }
-        if (!user || !group || !is_account(user) || !is_account(group)) {
+        if (!user || !group || !*user || !*group) {
                 error(r, n, "<label>: '%s' is not user:group, by name or by number (+1000:+1000)", label);
                 free(user);
                 free(group);
                 return;
         }
+        if (r->domain->user)
+                error(r, n, "<seclabel model='dac'> is given twice; keep one");
         free(r->domain->user);
         free(r->domain->group);
         r->domain->user = user;
@@ -165,8 +185,12 @@ static void set_accounts(Reader *r, xmlNode *n, const char *label) {
 }
 
 static void set_label(Reader *r, xmlNode *n, char **ret) {
+        if (*ret)
+                error(r, n, "<seclabel model='%s'> is given twice; keep one", r->device.model);
         if (!text_is_value(r->device.label))
                 error(r, n, "<label>: '%s' ends in a backslash", r->device.label);
+        if (r->device.label[0] == '-') /* in the unit: a label that may be wrong */
+                error(r, n, "<label>: '%s' begins with '-', which no label does", r->device.label);
         free(*ret);
         *ret = TAKE_PTR(r->device.label);
 }

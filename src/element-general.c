@@ -157,6 +157,14 @@ bool begin_dtb(Reader *r, xmlNode *n) {
         return true;
 }
 
+/* UML looks for its own options among all arguments, those of the guest's init too. */
+static void check_reserved(Reader *r, xmlNode *n, const char *argument) {
+        const char *reason = reserved_argument(argument);
+
+        if (reason)
+                error(r, n, "%s: '%s' is refused: %s", node_name(n), argument, reason);
+}
+
 /* A text that must stay one option of the guest's kernel command line. */
 static char *kernel_word(Reader *r, xmlNode *n) {
         _cleanup_free_ char *s = reader_content(r, n);
@@ -177,7 +185,6 @@ bool begin_root(Reader *r, xmlNode *n) {
 
 bool begin_cmdline(Reader *r, xmlNode *n) {
         _cleanup_free_ char *s = reader_checked(r, n, NULL, (char *) xmlNodeGetContent(n));
-        const char *reserved;
         int k;
 
         if (!s)
@@ -188,16 +195,13 @@ bool begin_cmdline(Reader *r, xmlNode *n) {
         else if (k < 0)
                 error(r, n, "cmdline: a quote (\") is opened and not closed");
 
-        for (size_t i = 0; i < r->domain->n_cmdline; i++) {
-                reserved = reserved_argument(r->domain->cmdline[i]);
-                if (reserved)
-                        error(r, n, "cmdline: '%s' is refused: %s", r->domain->cmdline[i], reserved);
-        }
+        for (size_t i = 0; i < r->domain->n_cmdline; i++)
+                check_reserved(r, n, r->domain->cmdline[i]);
         return true;
 }
 
 bool begin_init(Reader *r, xmlNode *n) {
-        r->domain->init = kernel_word(r, n);
+        r->domain->init = reader_path(r, n, KERNEL_SEPARATORS);
         return true;
 }
 
@@ -211,7 +215,11 @@ static void add_string(Reader *r, char ***strings, size_t *n_strings, char *s) {
 }
 
 bool begin_initarg(Reader *r, xmlNode *n) {
-        add_string(r, &r->domain->init_arguments, &r->domain->n_init_arguments, kernel_word(r, n));
+        char *s = kernel_word(r, n);
+
+        if (s)
+                check_reserved(r, n, s);
+        add_string(r, &r->domain->init_arguments, &r->domain->n_init_arguments, s);
         return true;
 }
 
@@ -228,18 +236,32 @@ bool begin_initenv(Reader *r, xmlNode *n) {
                 return true;
         if (asprintf(&s, "%s=%s", name, value) < 0)
                 s = NULL;
+        if (s)
+                check_reserved(r, n, s);
         add_string(r, &r->domain->options, &r->domain->n_options, reader_allocated(r, s));
         return true;
 }
 
-/* One argument of the kernel's, whatever is in it: what <cmdline>, which is split at spaces, cannot hold. */
+/* An argument of the kernel's. The guest's kernel takes it apart at spaces outside quotes, so what it may not have is looked
+ * for in each part. */
 bool begin_option(Reader *r, xmlNode *n) {
-        _cleanup_free_ char *s = reader_content(r, n);
-        const char *reserved = s ? reserved_argument(s) : NULL;
+        char *s = reader_content(r, n), **parts = NULL;
+        size_t n_parts = 0;
+        int k;
 
-        if (reserved)
-                error(r, n, "<option>: '%s' is refused: %s", s, reserved);
-        add_string(r, &r->domain->options, &r->domain->n_options, TAKE_PTR(s));
+        if (!s)
+                return true;
+        k = command_line_split(s, &parts, &n_parts);
+        if (k == -ENOMEM)
+                r->out_of_memory = true;
+        else if (k < 0)
+                error(r, n, "<option>: a quote (\") is opened and not closed");
+        for (size_t i = 0; i < n_parts; i++) {
+                check_reserved(r, n, parts[i]);
+                free(parts[i]);
+        }
+        free(parts);
+        add_string(r, &r->domain->options, &r->domain->n_options, s);
         return true;
 }
 

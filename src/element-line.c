@@ -58,6 +58,8 @@ bool begin_console(Reader *r, xmlNode *n) {
 bool begin_console_source(Reader *r, xmlNode *n) {
         Console *c = this_console(r);
 
+        if (r->device.has_source && c->kind != CONSOLE_UDP) /* which has two: one to receive, one to send */
+                error(r, n, "<source> is given twice; keep one");
         r->device.has_source = true;
         if ((c->kind == CONSOLE_TCP || c->kind == CONSOLE_UDP) && !reader_has_attribute(n, "service"))
                 error(r, n, "<source>: attribute service, the port's name or number, is missing");

@@ -7,6 +7,7 @@
 
 #define PERIOD_DEFAULT 100000 /* microseconds; the host kernel's */
 #define WEIGHT_MAX 10000      /* of CPUWeight= and IOWeight= */
+#define SHARE_MAX (CPUS_MAX * UINT64_C(10000)) /* of a CPU's time, in 1/10000: no host has more; systemd's own limit is 214748 CPUs */
 
 /* libvirt's shares and weights are those of cgroups v1, systemd's those of v2: the defaults of both stand for each other. */
 #define SHARES_DEFAULT 1024
@@ -117,6 +118,12 @@ bool begin_emulatorsched(Reader *r, xmlNode *n) {
         return set_scheduler(r, n);
 }
 
+static uint64_t share_of(uint64_t quota, uint64_t period, unsigned cpus) {
+        uint64_t share = quota * 10000 / period; /* set_quota() leaves room for it */
+
+        return MIN_OF(MIN_OF(share, SHARE_MAX) * cpus, SHARE_MAX);
+}
+
 /* The smaller of what <global_quota> and <quota> (of each CPU) allow. */
 static void put_quota(Reader *r) {
         const Tuning *t = &r->tuning;
@@ -124,9 +131,9 @@ static void put_quota(Reader *r) {
         uint64_t of_all = 0, of_vcpus = 0, share; /* in 1/10000 of a CPU's time */
 
         if (t->global_quota > 0)
-                of_all = t->global_quota * 10000 / global_period;
+                of_all = share_of(t->global_quota, global_period, 1);
         if (t->quota > 0)
-                of_vcpus = t->quota * 10000 / period * (t->vcpus ?: 1);
+                of_vcpus = share_of(t->quota, period, t->vcpus ?: 1);
         if (t->global_quota == 0 && t->quota == 0)
                 return;
         if (t->global_quota > 0 && (t->quota == 0 || of_all <= of_vcpus)) {
@@ -239,6 +246,24 @@ bool begin_io_device_weight(Reader *r, xmlNode *n) {
         return true;
 }
 
+static bool is_zero(xmlNode *n) {
+        _cleanup_free_ char *s = (char *) xmlNodeGetContent(n);
+
+        return s && !s[strspn(s, "0 \t\n")];
+}
+
+/* As libvirt: a total, or a limit of one direction or two. */
+static void check_total(Reader *r, xmlNode *total) {
+        const char *what = strchr(node_name(total), '_'); /* "_bytes_sec" */
+
+        for (xmlNode *n = total->parent->children; n; n = n->next) {
+                const char *of_one = n->type != XML_ELEMENT_NODE ? NULL : after_prefix(node_name(n), "read") ?: after_prefix(node_name(n), "write");
+
+                if (of_one && streq(of_one, what) && !is_zero(n))
+                        error(r, n, "<%s> is refused beside <%s>: give one of the two", node_name(n), node_name(total));
+        }
+}
+
 /* Of <blkiotune>'s <device>, and of a disk's <iotune>. A total is no setting of systemd's: reading and writing may have it
  * each. */
 bool begin_io_limit(Reader *r, xmlNode *n) {
@@ -261,6 +286,7 @@ bool begin_io_limit(Reader *r, xmlNode *n) {
                         continue;
                 reader_directive(r, limits[i].key, NULL, "%llu", (unsigned long long) value);
                 if (limits[i].second) {
+                        check_total(r, n);
                         reader_directive(r, limits[i].second, NULL, "%llu", (unsigned long long) value);
                         warning(r, n, "<%s> limits reading and writing each, not their sum", node_name(n));
                 }

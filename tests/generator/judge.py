@@ -14,6 +14,7 @@ import subprocess
 import sys
 import uuid
 
+import golden
 import manager
 import scratch
 import syscalls
@@ -212,6 +213,30 @@ def judge_late_error(generator):
         return [] if 'late.xml:502:1: error: ' in text else [text]
 
 
+def load_golden(generator, spoil=''):
+    """What systemd says of the golden cases' units, all of them at once."""
+    with manager.bed(generator) as bed:
+        os.unlink(bed.generator)
+        target = '[Unit]\n'
+        for path in sorted(golden.CASES.glob('*/want/uml@*.service.d/50-domain.conf')):
+            unit = f'uml@{path.parents[2].name}_' + path.parent.name.removeprefix('uml@').removesuffix('.d')
+            directory = pathlib.Path(bed.units, unit + '.d')
+            directory.mkdir()
+            (directory / path.name).write_bytes(path.read_bytes() + spoil.encode())
+            target += f'Wants={unit}\n'
+        pathlib.Path(bed.units, 'uml.target').write_text(target)
+        units, complaints = bed.load()
+        missing = [f'{unit} is not loaded' for unit in re.findall('Wants=(.*)', target) if unit not in units]
+        return missing + [line for line in complaints.split('\n') if '.conf:' in line]
+
+
+def check_golden(generator):
+    problems = load_golden(generator)
+    if len(load_golden(generator, '\n[Service]\nCPUQuota=50%%\n')) < 100:
+        problems.append('not a word about a value that is wrong: the judge sleeps')
+    return problems
+
+
 # systemd's tools
 
 def wrap_generator(bed, root):
@@ -323,6 +348,7 @@ def main():
     test('a text of any length is refused, or reaches the service', judge_long, maker)
     test('no file of 1 MiB holds up the boot, or another guest', judge_flood)
     test('a refused definition says why, however many warnings come first', judge_late_error)
+    test('systemd takes every line of the golden cases', check_golden)
     for scope in ('system', 'user'):
         test(f'systemd-analyze verify has nothing to say about a guest of the {scope}', check_verify, scope)
     test('a guest can be enabled, disabled, preset and masked, offline too', check_offline)
