@@ -127,14 +127,6 @@ static int put_strings(char *const *strings, size_t n, PutArgument put, void *us
         return r;
 }
 
-/* What follows the first "--" is init's, further ones among it. */
-static bool has_dashes(char *const *strings, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (streq(strings[i], "--"))
-                        return true;
-        return false;
-}
-
 static bool has_root_share(const Domain *d) {
         for (size_t i = 0; i < d->n_shares; i++)
                 if (streq(d->shares[i].target, "/"))
@@ -169,7 +161,7 @@ int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userda
                 r = put_format(put, userdata, "init=%s", d->init);
         if (r >= 0)
                 r = put_strings(d->cmdline, d->n_cmdline, put, userdata);
-        if (r >= 0 && d->n_init_arguments > 0 && !has_dashes(d->cmdline, d->n_cmdline))
+        if (r >= 0 && d->n_init_arguments > 0)
                 r = put(userdata, "--");
         if (r >= 0)
                 r = put_strings(d->init_arguments, d->n_init_arguments, put, userdata);

@@ -166,6 +166,28 @@ static void complete(Reader *r) {
                 warning(r, r->os, "<os> names no <kernel>, nor does uml.conf; the guest boots " DEFAULT_KERNEL);
 }
 
+/* What follows a "--" in <cmdline> is init's, before what <initarg> gives it. */
+static void split_dashes(Reader *r) {
+        Domain *d = r->domain;
+        char **rest = NULL;
+        size_t n = 0, k = 0;
+
+        while (k < d->n_cmdline && !streq(d->cmdline[k], "--"))
+                k++;
+        if (k == d->n_cmdline)
+                return;
+        rest = reallocarray(d->init_arguments, d->n_cmdline + d->n_init_arguments, sizeof(char *));
+        if (!reader_allocated(r, rest))
+                return;
+        n = d->n_cmdline - k - 1;
+        memmove(rest + n, rest, d->n_init_arguments * sizeof(char *));
+        memcpy(rest, d->cmdline + k + 1, n * sizeof(char *));
+        free(d->cmdline[k]);
+        d->n_cmdline = k;
+        d->init_arguments = rest;
+        d->n_init_arguments += n;
+}
+
 static void check_domain(Reader *r, xmlNode *root) {
         Domain *d = r->domain;
         size_t length;
@@ -175,6 +197,7 @@ static void check_domain(Reader *r, xmlNode *root) {
         check_memory(r, root);
         if (!r->os)
                 error(r, root, "<os> is missing; it may hold no more than <type>uml</type>");
+        split_dashes(r);
         disks_number(r);
         check_tuning(r);
         check_root(r);
