@@ -201,6 +201,8 @@ static void check_domain(Reader *r, xmlNode *root) {
         disks_number(r);
         check_tuning(r);
         check_root(r);
+        if (keep_kernel_defaults(d) < 0)
+                r->reporter.out_of_memory = true;
         complete(r);
         if (r->reporter.failed || r->reporter.out_of_memory)
                 return;

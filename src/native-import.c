@@ -564,6 +564,8 @@ static void import(Import *i) {
         import_end_lines(i);
         import_end_shares(i);
         end_redirections(i);
+        if (keep_kernel_defaults(i->domain) < 0)
+                i->reporter.out_of_memory = true;
         end_length(i);
 }
 

@@ -194,7 +194,8 @@ static int put_head(FILE *f, const char *source) {
 static void put_lifecycle(FILE *f, const Domain *d) {
         if (restarts(d->on_crash))
                 fputs_unlocked("Restart=on-failure\n", f);
-        if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash == LIFECYCLE_PRESERVE)
+        /* The kernel's working directory is where the host puts its core, unless it is told otherwise. */
+        if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE)
                 fputs_unlocked("RuntimeDirectoryPreserve=yes\n", f);
         if (dumps_core(d->on_crash))
                 fputs_unlocked("LimitCORE=infinity\n", f);

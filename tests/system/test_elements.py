@@ -75,7 +75,7 @@ SETTINGS = {
     'CPUWeight': '200', 'CPUQuotaPerSecUSec': '800ms', 'CPUQuotaPeriodUSec': '50ms', 'CPUAffinity': '0', 'AllowedCPUs': '0',
     'CPUSchedulingPolicy': '3', 'MemoryMax': str(512 << 20), 'MemoryHigh': str(256 << 20), 'MemoryMin': str(16 << 20),
     'MemorySwapMax': '0', 'IOWeight': '200', 'IODeviceWeight': '/dev/null 50', 'IOReadBandwidthMax': '/dev/null 1048576',
-    'IOWriteIOPSMax': '/dev/null 100', 'NUMAPolicy': '1', 'NUMAMask': '0', 'AppArmorProfile': 'uml-tests',
+    'IOWriteIOPSMax': '/dev/null 100', 'NUMAPolicy': 'preferred', 'NUMAMask': '0', 'AppArmorProfile': 'uml-tests',
     'LimitCORE': 'infinity', 'CoredumpFilter': '0x31', 'Restart': 'on-failure', 'RuntimeDirectoryPreserve': 'yes',
     'TimeoutStartUSec': '1min 10s', 'Environment': 'TMPDIR=/var/tmp',
 }
@@ -130,8 +130,7 @@ def inside(guest):
     check_match(r'^0\s*$', run('cat /sys/block/ubda/queue/discard_max_bytes'))
     check_match(r'^1\s*$', run('cat /sys/block/ubdd/ro'))
     check_in('52:54:00:00:00:02', run('cat /sys/class/net/vec2/address'))
-    check_in('dummy="a b"', run('cat /proc/cmdline'))
-    check_in('first', run("tr '\\0' ' ' </proc/1/cmdline"))
+    check_match('dummy="a b" console=tty0 -- first$', run('cat /proc/cmdline').replace('\r', ''))
     check_in('GREETING=hello', run("tr '\\0' '\\n' </proc/1/environ"))
 
 
