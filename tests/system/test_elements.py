@@ -151,6 +151,7 @@ def dac(manager):
         manager.run(['chown', 'alice', guest.image])
         manager.run(['chmod', '755', manager.images])
         guest.start()
+        guest.wait('guest login:')
         check_equal((guest.show('User'), guest.show('Group')), ('alice', '1000'), 'user and group')
         output = manager.run(['ps', '-o', 'uid=,gid=', '-p', guest.helper(), '--ppid', guest.helper()]).stdout
         check_equal({line.strip() for line in output.splitlines()}, {'1000  1000'}, 'uid and gid')
