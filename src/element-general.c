@@ -228,7 +228,7 @@ bool begin_initenv(Reader *r, xmlNode *n) {
         _cleanup_free_ char *name = reader_attribute(r, n, "name"), *value = kernel_word(r, n);
         char *s = NULL;
 
-        if (!name || !*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")]) {
+        if (!name || !*name || (*name >= '0' && *name <= '9') || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")]) {
                 error(r, n, "<initenv>: name '%s' is not that of an environment variable", name ?: "");
                 return true;
         }
