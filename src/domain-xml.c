@@ -130,6 +130,15 @@ static void check_memory(Reader *r, xmlNode *root) {
                 d->memory = r->maximum_memory;
 }
 
+/* The helper's hostfs= is what the shares are confined by; of two, UML takes the last. */
+static void check_hostfs(Reader *r) {
+        const Domain *d = r->domain;
+
+        for (size_t i = 0; d->n_shares > 0 && i < d->n_cmdline + d->n_options; i++)
+                if (after_prefix(i < d->n_cmdline ? d->cmdline[i] : d->options[i - d->n_cmdline], "hostfs="))
+                        error(r, r->os, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
+}
+
 static void check_root(Reader *r) {
         const Domain *d = r->domain;
 
@@ -201,6 +210,7 @@ static void check_domain(Reader *r, xmlNode *root) {
         disks_number(r);
         check_tuning(r);
         check_root(r);
+        check_hostfs(r);
         if (keep_kernel_defaults(d) < 0)
                 r->reporter.out_of_memory = true;
         complete(r);
