@@ -10,7 +10,9 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
+#include "config.h"
 #include "definition.h"
+#include "directories.h"
 #include "domain-xml.h"
 #include "escape.h"
 #include "log.h"
@@ -20,7 +22,6 @@
 
 /* Where an autostart link leads; the manager goes by its name alone. */
 #define TEMPLATE_PATH(user) ((user) ? USER_UNIT_DIR "/uml@.service" : SYSTEM_UNIT_DIR "/uml@.service")
-#define DIRECTORIES_MAX 3
 
 /* Where definitions are; the first directory that has a name wins. */
 typedef struct Directory {
@@ -38,6 +39,7 @@ typedef struct Run {
         bool user;
         int output;
         char *seed; /* of UUIDs */
+        Config *config;
         Directory directories[DIRECTORIES_MAX];
         size_t n_directories;
         Guest *guests;
@@ -75,44 +77,32 @@ static int open_below_root(const Run *run, const char *path, int flags) {
         return fd < 0 ? negative_errno() : fd;
 }
 
-static int add_directory(Run *run, const char *base, const char *rest) {
+/* Takes the path. */
+static void add_directory(Run *run, char *path) {
         Directory *d = &run->directories[run->n_directories];
 
-        if (asprintf(&d->path, "%s%s", base, rest) < 0) {
-                d->path = NULL;
-                return -ENOMEM;
-        }
-        if (d->path[0] != '/' || !text_is_value(d->path)) {
+        if (!directory_is_usable(path)) {
                 complain(run, LOG_ERR, "uml-generator: a directory of definitions has a name that no unit file can hold; it is not searched");
-                free(d->path);
-                return 0;
+                free(path);
+                return;
         }
         run->n_directories++;
-        d->fd = open_below_root(run, d->path, O_RDONLY | O_DIRECTORY);
+        *d = (Directory) {.path = path, .fd = open_below_root(run, path, O_RDONLY | O_DIRECTORY)};
         if (d->fd < 0 && d->fd != -ENOENT)
                 complain(run, LOG_ERR, "%s: error: the directory cannot be opened: %s", d->path, strerror(-d->fd));
-        return 0;
 }
 
 static int find_directories(Run *run) {
-        const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
-        int r = 0;
+        char *paths[DIRECTORIES_MAX];
+        size_t n = 0;
+        int r;
 
-        if (!run->user) {
-                r = add_directory(run, "", "/etc/uml");
-                if (r >= 0)
-                        r = add_directory(run, "", "/run/uml");
-                if (r >= 0)
-                        r = add_directory(run, "", "/usr/share/uml");
+        r = definition_directories(run->user, paths, &n);
+        if (r < 0)
                 return r;
-        }
-        if (config && *config)
-                r = add_directory(run, config, "/uml");
-        else if (home && *home)
-                r = add_directory(run, home, "/.config/uml");
-        if (r >= 0 && runtime && *runtime)
-                r = add_directory(run, runtime, "/uml");
-        return r;
+        for (size_t i = 0; i < n; i++)
+                add_directory(run, paths[i]);
+        return 0;
 }
 
 static int compare_guest(const void *a, const void *b) {
@@ -243,7 +233,7 @@ static int write_dropin(Run *run, const Guest *g, const Domain *d, Messages *m) 
         f = open_memstream(&text, &size);
         if (!f)
                 return -ENOMEM;
-        r = d ? unit_write(f, d, m->source) : unit_write_refused(f, m->source, m->errors, m->n_errors);
+        r = d ? unit_write(f, d, m->source, run->user) : unit_write_refused(f, m->source, m->errors, m->n_errors);
         if (fclose(f) != 0 && r >= 0)
                 r = -ENOMEM;
         if (r < 0)
@@ -272,7 +262,7 @@ static int read_guest(const Guest *g, Messages *m, Domain **ret) {
         }
         if (r != 0)
                 return r;
-        return domain_read_xml(text, size, g->name, on_report, m, ret);
+        return domain_read_xml(text, size, &(DomainContext) {.stem = g->name, .user = m->run->user, .config = m->run->config}, on_report, m, ret);
 }
 
 /* Returns 1 if the guest is masked, else 0, or a negative errno that was not reported yet. */
@@ -389,6 +379,29 @@ static void generate(Run *run) {
                 complain(run, LOG_ERR, "uml-generator: uml.target's configuration cannot be written: %s", strerror(-r));
 }
 
+/* Defaults for all guests: the host's, then the user's. */
+
+static void on_config_report(void *userdata, Severity severity, const char *path, unsigned line, const char *text) {
+        bool is_error = severity == SEVERITY_ERROR;
+
+        if (line > 0)
+                complain(userdata, is_error ? LOG_ERR : LOG_WARNING, "%s:%u: %s: %s", path, line, is_error ? "error" : "warning", text);
+        else
+                complain(userdata, is_error ? LOG_ERR : LOG_WARNING, "%s: %s: %s", path, is_error ? "error" : "warning", text);
+}
+
+static int read_config(Run *run) {
+        int r = 0;
+
+        run->config = config_new();
+        if (!run->config)
+                return -ENOMEM;
+        r = config_read_path(run->config, run->root, CONFIG_HOST_DIRECTORY, on_config_report, run);
+        if (r != -ENOMEM && run->user && run->n_directories > 0)
+                r = config_read_path(run->config, run->root, run->directories[0].path, on_config_report, run);
+        return r == -ENOMEM ? r : 0;
+}
+
 /* What makes a default UUID this host's, or this user's: the machine ID, with the user's number. */
 static int read_seed(Run *run) {
         char id[33] = "";
@@ -414,6 +427,7 @@ static void run_done(Run *run) {
                 safe_close(run->directories[i].fd);
                 free(run->directories[i].path);
         }
+        config_free(run->config);
         free(run->seed);
         safe_close(run->output);
 }
@@ -438,6 +452,8 @@ int main(int argc, char *argv[]) {
         r = find_directories(&run);
         if (r >= 0)
                 r = read_seed(&run);
+        if (r >= 0)
+                r = read_config(&run);
         if (r < 0)
                 complain(&run, LOG_ERR, "uml-generator: %s", strerror(-r));
         else {

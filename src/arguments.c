@@ -168,6 +168,34 @@ int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userda
         return r;
 }
 
+static bool any_begins(char *const *strings, size_t n, const char *prefix) {
+        for (size_t i = 0; i < n; i++)
+                if (after_prefix(strings[i], prefix))
+                        return true;
+        return false;
+}
+
+int keep_kernel_defaults(Domain *d) {
+        char *console;
+
+        if (d->n_init_arguments == 0)
+                return 0;
+        if (!d->root && !has_root_share(d) && !any_begins(d->cmdline, d->n_cmdline, "root=") && !any_begins(d->options, d->n_options, "root=")) {
+                d->root = strdup("98:0");
+                if (!d->root)
+                        return -ENOMEM;
+        }
+        if (any_begins(d->cmdline, d->n_cmdline, "console=") || any_begins(d->options, d->n_options, "console="))
+                return 0;
+        console = strdup("console=tty0");
+        if (!console || grow(&d->cmdline, d->n_cmdline, sizeof(char *)) < 0) {
+                free(console);
+                return -ENOMEM;
+        }
+        d->cmdline[d->n_cmdline++] = console;
+        return 0;
+}
+
 static int add_length(void *userdata, const char *argument) {
         *(size_t *) userdata += strlen(argument) + 1;
         return 0;

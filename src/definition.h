@@ -3,8 +3,5 @@
 
 #include <stddef.h>
 
-/* Reads a definition's file whole, up to DEFINITION_SIZE_MAX. Never blocks, whatever the name leads to (a FIFO, a
- * device). Returns 0 and the bytes, with a NUL after them (the caller frees them); 1 if the name leads to /dev/null,
- * which masks a definition as it masks a unit; else a negative errno and, in ret_reason, a text for the user, which
- * strerror() may follow if the errno says more (not -EINVAL or -EFBIG). */
+/* Reads a definition's file whole, up to DEFINITION_SIZE_MAX, as file_read() does. */
 int definition_read(int directory, const char *filename, char **ret, size_t *ret_size, const char **ret_reason);

@@ -1,70 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <strings.h>
 
 #include "domain-reader.h"
 #include "escape.h"
-#include "util.h"
 #include "xml.h"
 
-#define REPORTS_MAX 50  /* warnings about one file, and errors; a hostile one shall not fill the log */
-#define MESSAGE_MAX 600 /* bytes of one message: it has to fit into a line of the kernel's log, and of a unit */
-
-/* Messages. A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
-
-void reader_clean(char *text) {
-        size_t n = MESSAGE_MAX - strlen("..."); /* so that it has room for them */
-
-        if (strlen(text) > MESSAGE_MAX) {
-                while ((text[n] & 0xc0) == 0x80) /* not within a character */
-                        n--;
-                strcpy(text + n, "...");
-        }
-        for (unsigned char *p = (unsigned char *) text; *p; p++)
-                if (*p < 0x20 || *p == 0x7f)
-                        *p = '?';
-        /* Something else that is not for a log or a unit: only ASCII is kept then. */
-        if (!text_is_clean(text))
-                for (unsigned char *p = (unsigned char *) text; *p; p++)
-                        if (*p >= 0x80)
-                                *p = '?';
-}
-
 void reader_say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) {
-        char *text = NULL;
-        Place place;
+        Place place = {1, 1};
         va_list ap;
-        int k;
 
-        if (severity == SEVERITY_ERROR)
-                r->failed = true;
-        if (r->n_reports[severity]++ >= REPORTS_MAX)
+        if (severity == SEVERITY_WARNING && r->quiet)
                 return;
-
-        place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
+        if (reporter_has_room(&r->reporter, severity))
+                place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
         va_start(ap, format);
-        k = vasprintf(&text, format, ap);
+        reporter_say_list(&r->reporter, severity, place.line, place.column, format, ap);
         va_end(ap);
-        if (k < 0) {
-                r->out_of_memory = true;
-                return;
-        }
-        reader_clean(text);
-        r->report(r->userdata, severity, place.line, place.column, text);
-        free(text);
 }
 
 /* Values */
 
-/* Takes p; NULL is lack of memory. */
+void *reader_allocated(Reader *r, void *p) {
+        if (!p)
+                r->reporter.out_of_memory = true;
+        return p;
+}
+
 char *reader_checked(Reader *r, xmlNode *n, const char *attribute, char *p) {
-        if (!p) {
-                r->out_of_memory = true;
+        if (!reader_allocated(r, p))
                 return NULL;
-        }
         if (!text_is_clean(p)) {
-                error(r, n, "<%s>: %s%s contains a control character (a line break, perhaps); remove it", (const char *) n->name,
+                error(r, n, "<%s>: %s%s contains a control character (a line break, perhaps); remove it", node_name(n),
                       attribute ? "attribute " : "its text", attribute ?: "");
                 free(p);
                 return NULL;
@@ -76,11 +46,24 @@ bool reader_has_attribute(xmlNode *n, const char *name) {
         return xmlHasNsProp(n, (const xmlChar *) name, NULL);
 }
 
+bool reader_attribute_is(xmlNode *n, const char *name, const char *value) {
+        _cleanup_free_ char *s = (char *) xmlGetNoNsProp(n, (const xmlChar *) name);
+
+        return s && streq(s, value);
+}
+
 /* The attribute's value, which the caller frees; NULL if it is not there, or was refused. */
 char *reader_attribute(Reader *r, xmlNode *n, const char *name) {
         if (!reader_has_attribute(n, name))
                 return NULL;
         return reader_checked(r, n, name, (char *) xmlGetNoNsProp(n, (const xmlChar *) name));
+}
+
+xmlNode *reader_child(xmlNode *n, const char *name) {
+        for (xmlNode *child = n->children; child; child = child->next)
+                if (child->type == XML_ELEMENT_NODE && !child->ns && streq(node_name(child), name))
+                        return child;
+        return NULL;
 }
 
 static char *strip(char *s) {
@@ -103,7 +86,7 @@ static char *text_of(Reader *r, xmlNode *n, bool stripped) {
         }
         s = reader_checked(r, n, NULL, s);
         if (s && !*s) {
-                error(r, n, "<%s> is empty", (const char *) n->name);
+                error(r, n, "<%s> is empty", node_name(n));
                 free(s);
                 return NULL;
         }
@@ -147,7 +130,7 @@ bool reader_check_path(Reader *r, xmlNode *n, const char *what, const char *path
 char *reader_path(Reader *r, xmlNode *n, const char *separators) {
         _cleanup_free_ char *s = reader_content(r, n);
 
-        if (!s || !reader_check_path(r, n, (const char *) n->name, s, separators))
+        if (!s || !reader_check_path(r, n, node_name(n), s, separators))
                 return NULL;
         return TAKE_PTR(s);
 }
@@ -179,17 +162,16 @@ static int unit_factor(const char *unit, uint64_t *ret) {
         return 0;
 }
 
-/* KiB, rounded up as libvirt does. 0 after an error. */
-uint64_t reader_memory(Reader *r, xmlNode *n) {
+bool reader_size(Reader *r, xmlNode *n, uint64_t *ret) {
         _cleanup_free_ char *s = reader_word(r, n), *unit = reader_attribute(r, n, "unit");
         uint64_t value, factor = 1024;
 
         if (!s)
-                return 0;
+                return false;
         if (unit && unit_factor(unit, &factor) < 0) {
                 error(r, n, "<%s>: unknown unit '%s'; known are b, bytes, KB, KiB, MB, MiB, GB, GiB, TB, TiB, PB, PiB, EB, EiB",
-                      (const char *) n->name, unit);
-                return 0;
+                      node_name(n), unit);
+                return false;
         }
         switch (parse_number(s, UINT64_MAX, &value)) {
         case 0:
@@ -198,18 +180,39 @@ uint64_t reader_memory(Reader *r, xmlNode *n) {
                 value = UINT64_MAX;
                 break;
         default:
-                error(r, n, "<%s>: '%s' is not a number", (const char *) n->name, s);
-                return 0;
+                error(r, n, "<%s>: '%s' is not a number", node_name(n), s);
+                return false;
         }
-        if (value == 0) {
-                error(r, n, "<%s> is 0", (const char *) n->name);
-                return 0;
+        if (__builtin_mul_overflow(value, factor, &value) || value > UINT64_MAX - 1023) {
+                error(r, n, "<%s>: %s %s is more than can be counted", node_name(n), s, unit ?: "KiB");
+                return false;
         }
-        if (__builtin_mul_overflow(value, factor, &value) || __builtin_add_overflow(value, 1023, &value)) {
-                error(r, n, "<%s>: %s %s is more than can be counted", (const char *) n->name, s, unit ?: "KiB");
+        *ret = value;
+        return true;
+}
+
+uint64_t reader_memory(Reader *r, xmlNode *n) {
+        uint64_t size;
+
+        if (!reader_size(r, n, &size))
                 return 0;
+        if (size == 0)
+                error(r, n, "<%s> is 0", node_name(n));
+        return (size + 1023) / 1024;
+}
+
+bool reader_content_number(Reader *r, xmlNode *n, uint64_t min, uint64_t max, uint64_t *ret) {
+        _cleanup_free_ char *s = reader_word(r, n);
+        uint64_t value;
+
+        if (!s)
+                return false;
+        if (parse_number(s, max, &value) < 0 || value < min) {
+                error(r, n, "<%s>: '%s' is not a number from %llu to %llu", node_name(n), s, (unsigned long long) min, (unsigned long long) max);
+                return false;
         }
-        return value / 1024;
+        *ret = value;
+        return true;
 }
 
 bool reader_number(Reader *r, xmlNode *n, const char *name, uint64_t max, unsigned *ret) {
@@ -219,23 +222,192 @@ bool reader_number(Reader *r, xmlNode *n, const char *name, uint64_t max, unsign
         if (!s)
                 return false;
         if (parse_number(strip(s), max, &value) < 0) {
-                error(r, n, "<%s>: %s '%s' is not a number from 0 to %llu", (const char *) n->name, name, s, (unsigned long long) max);
+                error(r, n, "<%s>: %s '%s' is not a number from 0 to %llu", node_name(n), name, s, (unsigned long long) max);
                 return false;
         }
         *ret = (unsigned) value;
         return true;
 }
 
-static void say_rest(Reader *r, Severity severity, const char *what) {
-        char text[64];
+char *reader_attribute_path(Reader *r, xmlNode *n, const char *name, const char *separators) {
+        _cleanup_free_ char *path = reader_attribute(r, n, name);
 
-        if (r->n_reports[severity] <= REPORTS_MAX)
-                return;
-        (void) snprintf(text, sizeof(text), "and %u more %s about this file", r->n_reports[severity] - REPORTS_MAX, what);
-        r->report(r->userdata, severity, 1, 1, text);
+        if (!path || !reader_check_path(r, n, name, path, separators))
+                return NULL;
+        return TAKE_PTR(path);
 }
 
-void reader_end(Reader *r) {
-        say_rest(r, SEVERITY_WARNING, "warnings");
-        say_rest(r, SEVERITY_ERROR, "errors");
+/* libvirt's sets of CPUs: numbers and ranges, `^` takes one out again. */
+static int parse_cpus(const char *s, uint64_t set[static CPUS_MAX / 64]) {
+        for (;;) {
+                unsigned long first, last;
+                bool out = *s == '^';
+                char *end;
+
+                s += out;
+                if (*s < '0' || *s > '9')
+                        return -EINVAL;
+                first = last = strtoul(s, &end, 10);
+                if (*end == '-' && !out) {
+                        if (end[1] < '0' || end[1] > '9')
+                                return -EINVAL;
+                        last = strtoul(end + 1, &end, 10);
+                }
+                if (last < first || last >= CPUS_MAX)
+                        return -ERANGE;
+                for (unsigned long i = first; i <= last; i++)
+                        if (out)
+                                set[i / 64] &= ~(UINT64_C(1) << i % 64);
+                        else
+                                set[i / 64] |= UINT64_C(1) << i % 64;
+                if (!*end)
+                        return 0;
+                if (*end != ',')
+                        return -EINVAL;
+                s = end + 1;
+        }
+}
+
+bool reader_cpuset(Reader *r, xmlNode *n, const char *name, uint64_t set[static CPUS_MAX / 64]) {
+        _cleanup_free_ char *s = reader_attribute(r, n, name);
+        uint64_t parsed[CPUS_MAX / 64] = {}, any = 0;
+        char *to;
+
+        if (!s)
+                return false;
+        to = s;
+        for (const char *p = s; *p; p++) /* as libvirt, which takes spaces anywhere */
+                if (*p != ' ')
+                        *to++ = *p;
+        *to = 0;
+        for (size_t i = parse_cpus(s, parsed) < 0 ? ELEMENTSOF(parsed) : 0; i < ELEMENTSOF(parsed); i++) {
+                any |= parsed[i];
+                set[i] |= parsed[i];
+        }
+        if (!any)
+                error(r, n, "<%s>: %s '%s' is not a set of numbers below %d, as in '1-4,^3,6'", node_name(n), name, s, CPUS_MAX);
+        return any;
+}
+
+void reader_directive(Reader *r, const char *key, const char *word, const char *format, ...) {
+        Directive *directive = reader_allocated(r, domain_add_directive(r->domain, key));
+        va_list ap;
+
+        if (!directive)
+                return;
+        va_start(ap, format);
+        if (vasprintf(&directive->value, format, ap) < 0) {
+                directive->value = NULL;
+                r->reporter.out_of_memory = true;
+        }
+        va_end(ap);
+        if (word)
+                directive->word = reader_allocated(r, strdup(word));
+}
+
+void reader_bits_directive(Reader *r, const char *key, const uint64_t set[static CPUS_MAX / 64]) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        FILE *f = reader_allocated(r, open_memstream(&text, &size));
+        const char *separator = "";
+
+        if (!f)
+                return;
+        for (unsigned i = 0; i < CPUS_MAX; i++) {
+                unsigned first = i;
+
+                if (!(set[i / 64] >> i % 64 & 1))
+                        continue;
+                while (i + 1 < CPUS_MAX && set[(i + 1) / 64] >> (i + 1) % 64 & 1)
+                        i++;
+                fprintf(f, "%s%u", separator, first);
+                if (i > first)
+                        fprintf(f, "-%u", i);
+                separator = " ";
+        }
+        if (fclose(f) != 0)
+                r->reporter.out_of_memory = true;
+        else
+                reader_directive(r, key, NULL, "%s", text);
+}
+
+void reader_end_device(Reader *r, const char *path) {
+        Domain *d = r->domain;
+
+        for (size_t i = r->device.first_directive; i < d->n_directives; i++) {
+                if (path)
+                        d->directives[i].word = reader_allocated(r, strdup(path));
+                else
+                        free(d->directives[i].value);
+        }
+        if (!path)
+                d->n_directives = r->device.first_directive;
+        free(r->device.path);
+        free(r->device.format);
+        free(r->device.model);
+        free(r->device.label);
+        free(r->device.dev);
+        free(r->device.mac);
+        r->device = (Device) {.first_directive = d->n_directives};
+}
+
+/* Types of attributes */
+
+static bool is_mac(const char *s) {
+        for (int i = 0; i < 6; i++, s += 3)
+                if (!isxdigit((unsigned char) s[0]) || !isxdigit((unsigned char) s[1]) || s[2] != (i < 5 ? ':' : 0))
+                        return false;
+        return true;
+}
+
+static bool is_address(const char *s) {
+        struct in6_addr address;
+
+        return inet_pton(AF_INET, s, &address) == 1 || inet_pton(AF_INET6, s, &address) == 1;
+}
+
+static bool is_number(const char *s) {
+        uint64_t value;
+
+        return parse_number(s, UINT32_MAX, &value) >= 0;
+}
+
+static bool is_port(const char *s) {
+        uint64_t value;
+
+        return parse_number(s, 65535, &value) >= 0 && value > 0;
+}
+
+static bool word_among(const char *word, const char *list) {
+        size_t n = strlen(word);
+
+        for (const char *p = list; n > 0 && p; p = strchr(p, '|')) {
+                p += *p == '|';
+                if (strncmp(p, word, n) == 0 && (p[n] == '|' || p[n] == ' ' || !p[n]))
+                        return true;
+        }
+        return false;
+}
+
+void reader_check_type(Reader *r, xmlNode *n, const char *attribute, const char *value, const char *type) {
+        static const struct {
+                const char *type;
+                bool (*is)(const char *s);
+                const char *what;
+        } types[] = {
+                {"address", is_address, "an IP address"},
+                {"mac", is_mac, "a MAC address, as in 02:16:3e:00:00:01"},
+                {"number", is_number, "a number"},
+                {"port", is_port, "a port, 1 to 65535"},
+        };
+        int length = (int) strcspn(type, " ");
+
+        if (memchr(type, '|', (size_t) length)) {
+                if (!word_among(value, type))
+                        error(r, n, "<%s>: %s '%s' is none of %.*s", node_name(n), attribute, value, length, type);
+                return;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(types); i++)
+                if (strlen(types[i].type) == (size_t) length && strncmp(types[i].type, type, (size_t) length) == 0 && !types[i].is(value))
+                        error(r, n, "<%s>: %s '%s' is not %s", node_name(n), attribute, value, types[i].what);
 }

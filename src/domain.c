@@ -7,6 +7,7 @@
 #define STOP_TIMEOUT_DEFAULT 60  /* seconds */
 #define READY_TIMEOUT_DEFAULT 90 /* seconds */
 #define REPLAY_DEFAULT 65536     /* bytes */
+#define UNIT_NAME_MAX 255        /* bytes */
 
 Domain *domain_new(void) {
         Domain *d = calloc(1, sizeof(*d));
@@ -58,7 +59,7 @@ Domain *domain_free(Domain *d) {
         if (!d)
                 return NULL;
 
-        char *const strings[] = {d->name, d->title, d->kernel, d->initrd, d->dtb, d->root, d->init, d->slice,
+        char *const strings[] = {d->name, d->title, d->kernel, d->initrd, d->dtb, d->root, d->init, d->memory_directory, d->slice,
                                  d->user, d->group, d->selinux_context, d->apparmor_profile};
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)
@@ -68,7 +69,7 @@ Domain *domain_free(Domain *d) {
         free_strings(d->cmdline, d->n_cmdline);
         free_devices(d);
         for (size_t i = 0; i < d->n_directives; i++) {
-                free(d->directives[i].path);
+                free(d->directives[i].word);
                 free(d->directives[i].value);
         }
         free(d->directives);
@@ -145,4 +146,45 @@ void domain_default_uuid(Domain *d, const char *seed) {
         uuid_generate_sha1(of_seed, space, seed, strlen(seed));
         uuid_generate_sha1(of_guest, of_seed, d->name, strlen(d->name));
         uuid_unparse_lower(of_guest, d->uuid);
+}
+
+/* unit_name_escape() of systemd, for one part of the name. */
+static void put_unit_part(FILE *f, const char *part, size_t n) {
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.";
+
+        for (size_t i = 0; i < n; i++)
+                if (strchr(plain, part[i]) && (part[i] != '.' || i > 0))
+                        fputc(part[i], f);
+                else
+                        fprintf(f, "\\x%02x", (unsigned char) part[i]);
+}
+
+int slice_of_partition(const char *partition, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        const char *separator = "";
+        bool up = false;
+        size_t size = 0;
+        FILE *f;
+
+        if (partition[0] != '/' || !partition[strspn(partition, "/")])
+                return -EINVAL;
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        for (const char *p = partition; *(p += strspn(p, "/"));) {
+                size_t n = strcspn(p, "/");
+
+                up |= (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
+                fputs(separator, f);
+                put_unit_part(f, p, n);
+                separator = "-";
+                p += n;
+        }
+        fputs(".slice", f);
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        if (size > UNIT_NAME_MAX || up)
+                return -EINVAL;
+        *ret = TAKE_PTR(text);
+        return 0;
 }

@@ -85,11 +85,11 @@ typedef struct Vector {
         char *options;
 } Vector;
 
-/* A line `Key=value` or, with a path, `Key="path" value` of the unit's [Service] that comes from one element. */
+/* A line `Key=value` or, with a word that is quoted, `Key="word" value` of the unit's [Service]; from one element. */
 typedef struct Directive {
         const char *key; /* static */
-        char *path;      /* or NULL */
-        char *value;     /* clean */
+        char *word;      /* or NULL */
+        char *value;     /* numbers and words of our own, which need no escaping; perhaps empty */
 } Directive;
 
 typedef struct Domain {
@@ -126,6 +126,7 @@ typedef struct Domain {
         unsigned ready_timeout; /* seconds until its mconsole must have answered */
         uint64_t replay;        /* bytes of a line's output that a new client is sent first */
 
+        char *memory_directory; /* where the file is that is the guest's memory, or NULL: /dev/shm */
         char *slice; /* "machine-production.slice"; or NULL */
         char *user, *group;     /* or NULL: of <seclabel model='dac'> */
         char *selinux_context;  /* or NULL */
@@ -161,6 +162,10 @@ bool domain_name_is_valid(const char *name);
 /* Gives a domain that has no UUID one that stays the same: name-based (RFC 4122, SHA-1), of the host's or user's seed
  * and the guest's name, so that two hosts with the same definition do not share it. */
 void domain_default_uuid(Domain *d, const char *seed);
+
+/* The slice that is libvirt's resource partition: /machine/production is "machine-production.slice", which the caller frees.
+ * -EINVAL: no absolute path with a part; -ENOMEM. */
+int slice_of_partition(const char *partition, char **ret);
 
 /* "con0" to "ssl63". */
 #define LINE_NAME_SIZE 8

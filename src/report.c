@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdarg.h>
-
 #include "escape.h"
 #include "report.h"
 
-void reporter_say(Reporter *r, Severity severity, unsigned line, unsigned column, const char *format, ...) {
+void reporter_say_list(Reporter *r, Severity severity, unsigned line, unsigned column, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int k;
 
         if (severity == SEVERITY_ERROR)
                 r->failed = true;
         if (r->n[severity]++ >= REPORTS_MAX)
                 return;
-
-        va_start(ap, format);
-        k = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (k < 0) {
+        if (vasprintf(&text, format, ap) < 0) {
                 text = NULL;
                 r->out_of_memory = true;
                 return;
@@ -26,12 +18,20 @@ void reporter_say(Reporter *r, Severity severity, unsigned line, unsigned column
         r->report(r->userdata, severity, line, column, text);
 }
 
+void reporter_say(Reporter *r, Severity severity, unsigned line, unsigned column, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        reporter_say_list(r, severity, line, column, format, ap);
+        va_end(ap);
+}
+
 static void say_rest(Reporter *r, Severity severity, const char *what) {
         char text[64];
 
         if (r->n[severity] <= REPORTS_MAX)
                 return;
-        (void) snprintf(text, sizeof(text), "and %u more %s about this text", r->n[severity] - REPORTS_MAX, what);
+        (void) snprintf(text, sizeof(text), "and %u more %s about this file", r->n[severity] - REPORTS_MAX, what);
         r->report(r->userdata, severity, 1, 1, text);
 }
 

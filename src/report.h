@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #include "domain-xml.h"
@@ -22,6 +23,12 @@ typedef struct Reporter {
 /* A foreign text is shown only through `%s` of this function, which cleans and shortens the whole. An error sets
  * failed. */
 void reporter_say(Reporter *r, Severity severity, unsigned line, unsigned column, const char *format, ...) PRINTF_LIKE(5, 6);
+void reporter_say_list(Reporter *r, Severity severity, unsigned line, unsigned column, const char *format, va_list ap) PRINTF_LIKE(5, 0);
+
+/* Whether a message of that severity would still be shown: finding its place may be work. */
+static inline bool reporter_has_room(const Reporter *r, Severity severity) {
+        return r->n[severity] < REPORTS_MAX;
+}
 
 /* Says how many messages were left out. */
 void reporter_end(Reporter *r);

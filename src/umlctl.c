@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdarg.h>
 
+#include "config.h"
 #include "definition.h"
 #include "directories.h"
 #include "domain-write.h"
@@ -143,9 +144,37 @@ static int read_file(Messages *m, char **ret, size_t *ret_size) {
         return r;
 }
 
+static bool is_user(void) {
+        return arg.options & OPTION_USER || (!(arg.options & OPTION_SYSTEM) && geteuid() != 0);
+}
+
+/* What is wrong with uml.conf is none of the definition's faults: the generator says it. */
+static void ignore_config_report(void *userdata, Severity severity, const char *path, unsigned line, const char *text) {}
+
+/* Reads it once; NULL without memory. */
+static const Config *read_config(bool user) {
+        char *directories[DIRECTORIES_MAX];
+        static Config *config;
+        size_t n = 0;
+
+        if (config)
+                return config;
+        config = config_new();
+        if (!config || config_read_path(config, "", CONFIG_HOST_DIRECTORY, ignore_config_report, NULL) == -ENOMEM ||
+            (user && definition_directories(user, directories, &n) < 0))
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                if (i == 0)
+                        (void) config_read_path(config, "", directories[i], ignore_config_report, NULL);
+                free(directories[i]);
+        }
+        return config;
+}
+
 /* The file's domain, or a negative errno when something was reported, or 1 if the file masks a definition. */
 static int read_definition(Messages *m, Domain **ret) {
         _cleanup_free_ char *text = NULL, *stem = NULL;
+        DomainContext context = {.user = is_user()};
         size_t size;
         int r;
 
@@ -157,7 +186,9 @@ static int read_definition(Messages *m, Domain **ret) {
                 return -ENOMEM;
         if (ends_in_xml(stem))
                 stem[strlen(stem) - 4] = 0;
-        r = domain_read_xml(text, size, stem, on_report, m, ret);
+        context.stem = stem;
+        context.config = read_config(context.user);
+        r = context.config ? domain_read_xml(text, size, &context, on_report, m, ret) : -ENOMEM;
         if (r < 0 && r != -EBADMSG)
                 on_report(m, SEVERITY_ERROR, 1, 1, strerror(-r));
         return r;
@@ -165,7 +196,7 @@ static int read_definition(Messages *m, Domain **ret) {
 
 /* The definition that the generator would take for the guest; the caller frees it. NULL after a message. */
 static char *find_definition(const char *name) {
-        bool user = arg.options & OPTION_USER || (!(arg.options & OPTION_SYSTEM) && geteuid() != 0);
+        bool user = is_user();
         char *directories[DIRECTORIES_MAX], *found = NULL;
         size_t n;
 
@@ -305,6 +336,7 @@ static int help(void) {
              "     --directory=DIR  what relative paths begin at, if not here\n"
              "validate FILE...\n"
              "  Prints what is wrong with definitions.\n"
+             "     --system, --user as above: whose uml.conf counts\n"
              "     --strict         fail if there is a warning, too\n"
              "     --json           print a JSON array of the messages\n"
              "\n"
@@ -324,7 +356,7 @@ static const struct {
 } verbs[] = {
         {"domxml-to-native",   true,  2, 2,       OPTION_USER | OPTION_SYSTEM,    to_native},
         {"domxml-from-native", true,  2, 2,       OPTION_NAME | OPTION_DIRECTORY, from_native},
-        {"validate",           false, 1, INT_MAX, OPTION_STRICT | OPTION_JSON,    validate},
+        {"validate",           false, 1, INT_MAX, OPTION_STRICT | OPTION_JSON | OPTION_USER | OPTION_SYSTEM, validate},
 };
 
 static const struct option options[] = {

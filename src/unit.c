@@ -3,6 +3,9 @@
 #include "escape.h"
 #include "unit.h"
 #include "util.h"
+#include "vector.h"
+
+#define START_MARGIN 30 /* seconds that the helper has beyond its own limit for the start, to say why it failed */
 
 /* Each argument of the command line has a line of its own, so that `systemctl cat` can be read and compared. No line
  * can end in a backslash of its text: arguments are always quoted. */
@@ -37,21 +40,60 @@ static int put_consoles(FILE *f, const Domain *d) {
         return 0;
 }
 
+static bool restarts(LifecycleAction a) {
+        return a == LIFECYCLE_RESTART || a == LIFECYCLE_COREDUMP_RESTART;
+}
+
+static bool dumps_core(LifecycleAction a) {
+        return a == LIFECYCLE_COREDUMP_DESTROY || a == LIFECYCLE_COREDUMP_RESTART;
+}
+
+static const char *restart_or_destroy(LifecycleAction a) {
+        return lifecycle_action_to_string(restarts(a) ? LIFECYCLE_RESTART : LIFECYCLE_DESTROY);
+}
+
+/* Shares, and disks that may be missing. */
+static int put_optional(FILE *f, const Domain *d) {
+        char index[16];
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < d->n_shares; i++) {
+                _cleanup_free_ char *share = NULL;
+
+                if (asprintf(&share, "%s:%s", d->shares[i].name, d->shares[i].source) < 0) {
+                        share = NULL;
+                        return -ENOMEM;
+                }
+                r = put_line(f, "--share=", share);
+        }
+        for (size_t i = 0; r >= 0 && i < d->n_disks; i++) {
+                if (!d->disks[i].optional)
+                        continue;
+                (void) snprintf(index, sizeof(index), "%u", d->disks[i].index);
+                r = put_line(f, "--optional-disk=ubd", index);
+        }
+        return r;
+}
+
 static int put_command(FILE *f, const Domain *d, const char *source) {
-        char timeout[16];
+        char stop_timeout[16], ready_timeout[16], replay[24];
         int r;
 
-        (void) snprintf(timeout, sizeof(timeout), "%u", d->stop_timeout);
+        (void) snprintf(stop_timeout, sizeof(stop_timeout), "%u", d->stop_timeout);
+        (void) snprintf(ready_timeout, sizeof(ready_timeout), "%u", d->ready_timeout);
+        (void) snprintf(replay, sizeof(replay), "%llu", (unsigned long long) d->replay);
         const struct {
                 const char *option, *value;
         } options[] = {
                 {"--definition=",   source},
                 {"--name=",         d->name},
                 {"--uuid=",         d->uuid},
-                {"--on-poweroff=",  lifecycle_action_to_string(d->on_poweroff)},
-                {"--on-reboot=",    lifecycle_action_to_string(d->on_reboot)},
+                {"--on-poweroff=",  restart_or_destroy(d->on_poweroff)},
+                {"--on-reboot=",    restart_or_destroy(d->on_reboot)},
                 {"--stop-method=",  stop_method_to_string(d->stop_method)},
-                {"--stop-timeout=", timeout},
+                {"--stop-timeout=", stop_timeout},
+                {"--ready-timeout=", ready_timeout},
+                {"--replay=",       replay},
         };
 
         fputs_unlocked("ExecStart=\n"
@@ -62,6 +104,8 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
                         return r;
         }
         r = put_consoles(f, d);
+        if (r >= 0)
+                r = put_optional(f, d);
         if (r < 0)
                 return r;
 
@@ -72,20 +116,74 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
         return kernel_arguments(d, false, put_kernel_argument, f);
 }
 
+typedef struct Words {
+        FILE *f;
+        const char *separator;
+} Words;
+
+static int put_path(void *userdata, const char *path) {
+        Words *w = userdata;
+
+        if (!path)
+                return 0;
+        fputs_unlocked(w->separator, w->f);
+        w->separator = " ";
+        return put_word(w->f, path);
+}
+
+/* systemd mounts what is needed for these before it starts the guest. A disk that may be missing is none of them. */
 static int put_mounts(FILE *f, const Domain *d) {
+        const char *const files[] = {d->kernel, d->initrd, d->dtb, d->memory_directory};
+        Words w = {f, "RequiresMountsFor="};
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
+                r = put_path(&w, files[i]);
+        for (size_t i = 0; r >= 0 && i < d->n_disks; i++) {
+                if (d->disks[i].optional)
+                        continue;
+                r = put_path(&w, d->disks[i].path);
+                if (r >= 0)
+                        r = put_path(&w, d->disks[i].backing);
+        }
+        for (size_t i = 0; r >= 0 && i < d->n_shares; i++)
+                r = put_path(&w, d->shares[i].source);
+        for (size_t i = 0; r >= 0 && i < d->n_consoles; i++) {
+                r = put_path(&w, d->consoles[i].path);
+                if (r >= 0)
+                        r = put_path(&w, d->consoles[i].log);
+        }
+        for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
+                r = vector_paths(d->vectors[i].options, put_path, &w);
+        putc_unlocked('\n', f);
+        return r;
+}
+
+static int put_line_of(FILE *f, const char *key, const char *value) {
         int r;
 
-        fputs_unlocked("RequiresMountsFor=", f);
-        r = put_word(f, d->kernel);
-        if (r >= 0 && d->initrd) {
-                putc_unlocked(' ', f);
-                r = put_word(f, d->initrd);
-        }
-        for (size_t i = 0; r >= 0 && i < d->n_disks; i++) {
-                putc_unlocked(' ', f);
-                r = put_word(f, d->disks[i].path);
-        }
+        if (!value)
+                return 0;
+        fputs_unlocked(key, f);
+        r = put_value(f, value);
         putc_unlocked('\n', f);
+        return r;
+}
+
+static int put_directives(FILE *f, const Domain *d) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < d->n_directives; i++) {
+                const Directive *line = &d->directives[i];
+
+                fprintf(f, "%s=", line->key);
+                if (line->word)
+                        r = put_word(f, line->word);
+                if (line->word && *line->value)
+                        putc_unlocked(' ', f);
+                fputs_unlocked(line->value, f);
+                putc_unlocked('\n', f);
+        }
         return r;
 }
 
@@ -101,34 +199,137 @@ static int put_head(FILE *f, const char *source) {
         return r;
 }
 
-int unit_write(FILE *f, const Domain *d, const char *source) {
+/* What the guest's end means to systemd; on_poweroff and on_reboot are the helper's but for this. A crash is systemd's, so
+ * that a crash loop ends at the unit's start limit. */
+static void put_lifecycle(FILE *f, const Domain *d) {
+        if (restarts(d->on_crash))
+                fputs_unlocked("Restart=on-failure\n", f);
+        /* The kernel's working directory is where the host puts its core, unless it is told otherwise. */
+        if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE)
+                fputs_unlocked("RuntimeDirectoryPreserve=yes\n", f);
+        if (dumps_core(d->on_crash))
+                fputs_unlocked("LimitCORE=infinity\n", f);
+        /* The guest's memory is a shared mapping of a file without a name, which the host's kernel counts as anonymous. */
+        if (dumps_core(d->on_crash) && d->core_without_memory)
+                fputs_unlocked("CoredumpFilter=private-anonymous elf-headers private-huge\n", f);
+}
+
+/* A guest's root can leave hostfs='s directory by way of `..`, so a guest with shares gets a view of the host in which there is
+ * nothing but what it needs. What begins with `-` may be missing: the helper says it better. A user's manager cannot do
+ * this; but there the guest has no more rights than its user has anyway. */
+
+static int put_bind(FILE *f, bool readonly, const char *path) {
         int r;
 
-        r = put_head(f, source);
-        if (r < 0)
-                return r;
-        if (d->title) {
-                fputs_unlocked("Description=", f);
-                r = put_value(f, d->title);
-                putc_unlocked('\n', f);
-                if (r < 0)
-                        return r;
+        if (!path)
+                return 0;
+        fprintf(f, "Bind%sPaths=", readonly ? "ReadOnly" : "");
+        r = put_argument(f, "-", path);
+        putc_unlocked('\n', f);
+        return r;
+}
+
+/* For a file that is made when it is not there. */
+static int put_bind_directory(FILE *f, const char *path) {
+        _cleanup_free_ char *directory = NULL;
+
+        if (!path)
+                return 0;
+        if (strrchr(path, '/') == path)
+                return put_bind(f, false, path); /* the root itself would be everything */
+        directory = strndup(path, (size_t) (strrchr(path, '/') - path));
+        return directory ? put_bind(f, false, directory) : -ENOMEM;
+}
+
+static int put_disk_binds(FILE *f, const Disk *disk) {
+        if (disk->backing) {
+                int r = put_bind_directory(f, disk->path);
+
+                return r < 0 ? r : put_bind(f, true, disk->backing);
         }
-        r = put_mounts(f, d);
-        if (r < 0)
-                return r;
-        /* The other lifecycle actions are the helper's; a crash is systemd's, so that a crash loop ends at the unit's start
-         * limit. A guest takes some seconds to boot and crash, and would never meet the manager's own limit. */
-        if (d->on_crash == LIFECYCLE_RESTART)
-                fputs_unlocked("StartLimitIntervalSec=300\n"
-                               "StartLimitBurst=10\n", f);
+        return put_bind(f, disk->readonly || disk->transient, disk->path);
+}
+
+static int put_vector_path(void *userdata, const char *path) {
+        return put_bind_directory(userdata, path);
+}
+
+static int put_view(FILE *f, const Domain *d) {
+        const char *const files[] = {d->kernel, d->initrd, d->dtb};
+        int r = 0;
+
+        if (d->n_shares == 0)
+                return 0;
+        fputs_unlocked("TemporaryFileSystem=/:ro\n"
+                       "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache\n"
+                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n", f);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
+                r = put_bind(f, true, files[i]);
+        for (size_t i = 0; r >= 0 && i < d->n_disks; i++)
+                r = put_disk_binds(f, &d->disks[i]);
+        for (size_t i = 0; r >= 0 && i < d->n_shares; i++)
+                r = put_bind(f, d->shares[i].readonly, d->shares[i].source);
+        for (size_t i = 0; r >= 0 && i < d->n_consoles; i++) {
+                r = put_bind_directory(f, d->consoles[i].path);
+                if (r >= 0)
+                        r = put_bind_directory(f, d->consoles[i].log);
+        }
+        for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
+                r = vector_paths(d->vectors[i].options, put_vector_path, f);
+        return r >= 0 ? put_bind(f, false, d->memory_directory) : r;
+}
+
+static int put_service(FILE *f, const Domain *d, const char *source, bool user) {
+        const struct {
+                const char *key, *value;
+        } lines[] = {
+                {"Slice=",           d->slice},
+                {"User=",            d->user},
+                {"Group=",           d->group},
+                {"SELinuxContext=",  d->selinux_context},
+                {"AppArmorProfile=", d->apparmor_profile},
+        };
+        int r = 0;
 
         fputs_unlocked("\n[Service]\n", f);
-        if (d->on_crash == LIFECYCLE_RESTART)
-                fputs_unlocked("Restart=on-failure\n", f);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(lines); i++)
+                r = put_line_of(f, lines[i].key, lines[i].value);
+        if (r < 0)
+                return r;
+        if (d->memory_directory) {
+                fputs_unlocked("Environment=", f);
+                r = put_argument(f, "TMPDIR=", d->memory_directory);
+                putc_unlocked('\n', f);
+        }
+        if (r >= 0 && !user)
+                r = put_view(f, d);
+        if (r < 0)
+                return r;
+        put_lifecycle(f, d);
+        fprintf(f, "TimeoutStartSec=%u\n", d->ready_timeout + START_MARGIN);
+        r = put_directives(f, d);
+        if (r < 0)
+                return r;
         r = put_command(f, d, source);
         putc_unlocked('\n', f);
         return r;
+}
+
+int unit_write(FILE *f, const Domain *d, const char *source, bool user) {
+        int r;
+
+        r = put_head(f, source);
+        if (r >= 0)
+                r = put_line_of(f, "Description=", d->title);
+        if (r >= 0)
+                r = put_mounts(f, d);
+        if (r < 0)
+                return r;
+        /* A guest takes some seconds to boot and crash, and would never meet the manager's own limit. */
+        if (restarts(d->on_crash))
+                fputs_unlocked("StartLimitIntervalSec=300\n"
+                               "StartLimitBurst=10\n", f);
+        return put_service(f, d, source, user);
 }
 
 int unit_write_refused(FILE *f, const char *source, char *const *reasons, size_t n_reasons) {

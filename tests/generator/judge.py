@@ -14,6 +14,7 @@ import subprocess
 import sys
 import uuid
 
+import golden
 import manager
 import scratch
 import syscalls
@@ -30,11 +31,13 @@ LINES = re.compile(r'''
     | (SourcePath|Description|RequiresMountsFor)=.+
     | After=uml@[A-Za-z0-9][A-Za-z0-9_.:-]*\.service
     | Restart=on-failure
+    | TimeoutStartSec=\d+
     | ExecStart=
     | ExecStart=:/[^ ]+/uml-helper(\ --refused)?\ \\
     | [ ]{8}(--|"([^"\\%]|\\["\\]|%%)*")(\ \\)?
 ''', re.VERBOSE)
-OPTIONS = {'definition', 'name', 'uuid', 'on-poweroff', 'on-reboot', 'stop-method', 'stop-timeout', 'console'}
+OPTIONS = {'definition', 'name', 'uuid', 'on-poweroff', 'on-reboot', 'stop-method', 'stop-timeout', 'ready-timeout',
+           'replay', 'console'}
 
 
 # One guest
@@ -72,7 +75,10 @@ def check_accepted(guest, bed, unit):
     end = command.index('--') if '--' in command else len(command)
     options = dict(word.removeprefix('--').split('=', 1) for word in command[1:end] if '=' in word)
     expect('program', command[0], HELPER)
-    expect('options', set(options), OPTIONS)
+    more = {'log': guest.log and 'ssl0:append=on,path=' + guest.log, 'share': guest.share and 'x:' + guest.share}
+    expect('options', set(options), OPTIONS | {name for name, value in more.items() if value is not None})
+    for name, value in more.items():
+        expect(name, options.get(name), value)
     expect('definition', options.get('definition'), source)
     expect('name', options.get('name'), guest.stem)
     expect('uuid', *uuids(guest, options.get('uuid', '')))
@@ -158,7 +164,8 @@ def long_guests(length):
     long, path = '%' * length, ('/' + '%' * 99) * (length // 100)
     return [texts.Guest('title', 'title', title=long), texts.Guest('kernel', 'kernel', kernel=path),
             texts.Guest('initrd', 'initrd', initrd=path), texts.Guest('root', 'root', root=long + ' '),
-            texts.Guest('cmdline', 'cmdline', cmdline=long), texts.Guest('disk', 'disk', disks=(path,)),
+            texts.Guest('cmdline', 'cmdline', cmdline=long), texts.Guest('option', 'option', option=long),
+            texts.Guest('log', 'log', log=path), texts.Guest('share', 'share', share=path), texts.Guest('disk', 'disk', disks=(path,)),
             texts.Guest('name', 'name' + long), texts.Guest('uuid', 'uuid', uuid=long)]
 
 
@@ -204,6 +211,30 @@ def judge_late_error(generator):
         bed.define('late', HEAD.format('late') + '\n<nonsense/>' * 500 + '\n<on_reboot>explode</on_reboot>\n</domain>')
         text = bed.generate()[2].get('uml@late.service.d/50-domain.conf', '')
         return [] if 'late.xml:502:1: error: ' in text else [text]
+
+
+def load_golden(generator, spoil=''):
+    """What systemd says of the golden cases' units, all of them at once."""
+    with manager.bed(generator) as bed:
+        os.unlink(bed.generator)
+        target = '[Unit]\n'
+        for path in sorted(golden.CASES.glob('*/want/uml@*.service.d/50-domain.conf')):
+            unit = f'uml@{path.parents[2].name}_' + path.parent.name.removeprefix('uml@').removesuffix('.d')
+            directory = pathlib.Path(bed.units, unit + '.d')
+            directory.mkdir()
+            (directory / path.name).write_bytes(path.read_bytes() + spoil.encode())
+            target += f'Wants={unit}\n'
+        pathlib.Path(bed.units, 'uml.target').write_text(target)
+        units, complaints = bed.load()
+        missing = [f'{unit} is not loaded' for unit in re.findall('Wants=(.*)', target) if unit not in units]
+        return missing + [line for line in complaints.split('\n') if '.conf:' in line]
+
+
+def check_golden(generator):
+    problems = load_golden(generator)
+    if len(load_golden(generator, '\n[Service]\nCPUQuota=50%%\n')) < 100:
+        problems.append('not a word about a value that is wrong: the judge sleeps')
+    return problems
 
 
 # systemd's tools
@@ -317,6 +348,7 @@ def main():
     test('a text of any length is refused, or reaches the service', judge_long, maker)
     test('no file of 1 MiB holds up the boot, or another guest', judge_flood)
     test('a refused definition says why, however many warnings come first', judge_late_error)
+    test('systemd takes every line of the golden cases', check_golden)
     for scope in ('system', 'user'):
         test(f'systemd-analyze verify has nothing to say about a guest of the {scope}', check_verify, scope)
     test('a guest can be enabled, disabled, preset and masked, offline too', check_offline)

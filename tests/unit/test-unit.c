@@ -7,7 +7,7 @@ static char text[8192];
 
 static int write_text(const Domain *d, const char *source, char *const *reasons, size_t n_reasons) {
         FILE *f = fmemopen(text, sizeof(text), "w");
-        int r = d ? unit_write(f, d, source) : unit_write_refused(f, source, reasons, n_reasons);
+        int r = d ? unit_write(f, d, source, false) : unit_write_refused(f, source, reasons, n_reasons);
 
         assert_int_equal(fclose(f), 0);
         return r;
