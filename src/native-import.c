@@ -268,16 +268,22 @@ static int has_bare_space(const char *s) {
         return quoted ? -EINVAL : space;
 }
 
+static const char *reserved_word(const char *word) {
+        if (after_prefix(word, "--") && (!word[2] || word[2] == ' '))
+                return "it ends the kernel's arguments";
+        return reserved_argument(word);
+}
+
 /* Why an argument, or what the guest's kernel makes of it at spaces, cannot stand where it is. */
 static const char *reserved_part(const char *text) {
-        const char *reason = reserved_argument(text);
+        const char *reason = reserved_word(text);
         bool quoted = false;
 
         for (; !reason && *text; text++)
                 if (*text == '"')
                         quoted = !quoted;
                 else if (*text == ' ' && !quoted)
-                        reason = reserved_argument(text + 1);
+                        reason = reserved_word(text + 1);
         return reason;
 }
 
@@ -310,9 +316,7 @@ static bool take_hinted(Import *i, const char *value, char ***array, size_t *n, 
                 i->word = &i->command.words[i->at++];
                 if (!check_plain(i, i->word->text))
                         continue;
-                if (streq(i->word->text, "--"))
-                        error(i, "'--' cannot stand here: it ends the kernel's arguments");
-                else if (!spaces && has_bare_space(i->word->text))
+                if (!spaces && has_bare_space(i->word->text))
                         error(i, "'%s' is more than one item of <cmdline>; give each an argument of its own", i->word->text);
                 else
                         add_string(i, array, n, i->word->text);
@@ -430,8 +434,12 @@ static void take_init_argument(Import *i) {
         default:
                 error(i, "'%s': a quote (\") is opened and not closed", i->word->text);
         }
-        for (; n < d->n_init_arguments; n++)
-                (void) check_plain(i, d->init_arguments[n]);
+        for (; n < d->n_init_arguments; n++) {
+                const char *reason = reserved_argument(d->init_arguments[n]);
+
+                if (reason)
+                        error(i, "'%s' cannot stand here: %s", d->init_arguments[n], reason);
+        }
 }
 
 /* The command before its arguments */
