@@ -62,6 +62,8 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                 return;
         }
         if (disk->transient)
+                disk->keep = false; /* means nothing more */
+        if (disk->transient)
                 warning(i, "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
                         path, path);
         else if (*backing)
