@@ -100,7 +100,10 @@ static int put_shares(const Domain *d, bool native, PutArgument put, void *userd
         return r;
 }
 
-/* Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic number of a
+/* Flag t for a transient disk: its COW file is on a tmpfs, which cannot zero a range; Linux 6.1 says so on the console for
+ * each try.
+ *
+ * Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic number of a
  * COW file for one, and opens the backing file that it names: a guest could write itself a way to any file of the host
  * that the kernel's user can read. */
 static int put_disk(const Disk *disk, PutArgument put, void *userdata) {
@@ -114,7 +117,7 @@ static int put_disk(const Disk *disk, PutArgument put, void *userdata) {
                 backing = disk->path;
         }
         (void) snprintf(flags, sizeof(flags), "%s%s%s%s%s", disk->readonly ? "r" : "", disk->sync ? "s" : "", disk->shareable ? "c" : "",
-                        disk->keep ? "t" : "", pair ? "" : "d");
+                        disk->keep || disk->transient ? "t" : "", pair ? "" : "d");
         return put_format(put, userdata, "ubd%u%s=%s%s%s%s%s", disk->index, flags, path, backing || disk->serial ? "," : "", backing ?: "",
                           disk->serial ? "," : "", disk->serial ?: "");
 }

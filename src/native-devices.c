@@ -80,6 +80,8 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                         disk->index);
         disk->path = import_path(i, "disk", disk->transient ? backing : path, DISK_SEPARATORS);
         disk->transient = disk->transient && !disk->readonly;
+        if (disk->transient)
+                disk->keep = false; /* means nothing more */
         if (*serial)
                 disk->serial = import_copy(i, serial);
         if (serial[strspn(serial, serial_letters)])

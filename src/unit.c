@@ -242,6 +242,11 @@ static int put_bind_directory(FILE *f, const char *path) {
 }
 
 static int put_disk_binds(FILE *f, const Disk *disk) {
+        if (disk->block && !disk->backing) {
+                fputs_unlocked("DeviceAllow=", f);
+                (void) put_word(f, disk->path); /* clean, as it can be bound */
+                fputs_unlocked(disk->readonly || disk->transient ? " r\n" : " rw\n", f);
+        }
         if (disk->backing) {
                 int r = put_bind_directory(f, disk->path);
 
@@ -262,7 +267,11 @@ static int put_view(FILE *f, const Domain *d) {
                 return 0;
         fputs_unlocked("TemporaryFileSystem=/:ro\n"
                        "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache\n"
-                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n", f);
+                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n"
+                       /* Without CAP_SYS_PTRACE, /proc/1/root is closed, to root too; these are left for owners and interfaces. */
+                       "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_ADMIN CAP_NET_RAW\n"
+                       "DevicePolicy=closed\n"
+                       "DeviceAllow=/dev/net/tun rw\n", f);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
                 r = put_bind(f, true, files[i]);
         for (size_t i = 0; r >= 0 && i < d->n_disks; i++)

@@ -157,6 +157,31 @@ def dac(manager):
         check_equal({line.strip() for line in output.splitlines()}, {'1000  1000'}, 'uid and gid')
 
 
+SHARES = '''<filesystem type='mount'><source dir='/srv/100%-shared'/><target dir='/mnt/data'/></filesystem>
+    <filesystem type='mount'><source dir='/srv/read-only'/><target dir='/mnt/ro'/><readonly/></filesystem>
+  </devices>'''
+
+shares = Group(SYSTEM)
+
+
+@shares.test('a guest with shares reaches them, read-only where they are, and nothing else of the host by way of ..')
+def confined(manager):
+    manager.run(['mkdir', '-p', '/srv/100%-shared', '/srv/read-only'])
+    manager.write('/srv/100%-shared/file', 'of the host\n')
+    with Guest(manager, 'confined', definition=PLAIN.replace('tuned', 'confined').replace('</devices>', SHARES)) as guest:
+        guest.start()
+        run = guest.login().run
+        run('mount -t tmpfs none /tmp && mkdir /tmp/data /tmp/ro /tmp/up /tmp/init')
+        check_in('uml.share=/mnt-data:/mnt/data', run('cat /proc/cmdline'))
+        check_in('of the host', run('mount -t hostfs -o /mnt-data none /tmp/data && cat /tmp/data/file'))
+        run('echo of the guest >/tmp/data/new')
+        check_in('of the guest', manager.run(['cat', '/srv/100%-shared/new']).stdout)
+        run('mount -t hostfs -o /mnt-ro none /tmp/ro && ! touch /tmp/ro/file')
+        # hostfs does not keep a guest's root below its directory; but there is nothing else to be seen.
+        run('mount -t hostfs -o /../../../.. none /tmp/up && test -d /tmp/up/usr && test ! -e /tmp/up/etc/shadow')
+        run('! mount -t hostfs -o /../../../../proc/1/root none /tmp/init')
+
+
 CONFIG = '''[Guest]
 Kernel=/usr/bin/linux.uml
 Slice=machine-of.slice

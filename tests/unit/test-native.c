@@ -71,7 +71,7 @@ static const struct {
         {"ubd0r=/cow:/back:S", "mem=65536K ubd0r=/cow,/back,S", "", ""},
         {"ubd=sync ubd0d=/a", "mem=65536K ubd0sd=/a", "", ""},
         {"ubd0=/a", "mem=65536K ubd0d=/a", "", "1:19: warning: ubd0: the file is taken as an image; were it a COW file, write its backing file after a comma\n"},
-        {"ubd3=ubd3.cow,/a", "mem=65536K ubd3=ubd3.cow,/a", "",
+        {"ubd3=ubd3.cow,/a", "mem=65536K ubd3t=ubd3.cow,/a", "",
          "1:19: warning: 'ubd3.cow' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./ubd3.cow\n"},
         {"ubd2=ubd3.cow,/a", "mem=65536K ubd2=/d/ubd3.cow,/a", "", "1:19: warning: disk 'ubd3.cow' is taken as /d/ubd3.cow\n"},
         /* shares */
