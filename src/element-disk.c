@@ -37,6 +37,13 @@ static const char *refusal(xmlNode *n, const char *type, const char *format) {
         return NULL;
 }
 
+static bool is_empty_drive(xmlNode *n) {
+        xmlNode *source = reader_child(n, "source");
+
+        return reader_attribute_is(n, "device", "cdrom") &&
+               (!source || (!reader_has_attribute(source, "file") && !reader_has_attribute(source, "dev")));
+}
+
 bool begin_disk(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type"), *format = NULL;
         xmlNode *driver = reader_child(n, "driver");
@@ -55,7 +62,7 @@ bool begin_disk(Reader *r, xmlNode *n) {
                 warning(r, n, "<disk>: type '%s', format '%s': the disk is left out: %s", type ?: "file", format ?: "raw", reason);
                 return false;
         }
-        if (reader_attribute_is(n, "device", "cdrom") && !reader_child(n, "source")) {
+        if (is_empty_drive(n)) {
                 warning(r, n, "<disk device='cdrom'> is left out: the drive is empty, and UML's disks cannot be changed by hand");
                 return false;
         }
