@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "definition.h"
+#include "directories.h"
 #include "domain-xml.h"
 #include "escape.h"
 #include "log.h"
@@ -21,8 +22,6 @@
 
 /* Where an autostart link leads; the manager goes by its name alone. */
 #define TEMPLATE_PATH(user) ((user) ? USER_UNIT_DIR "/uml@.service" : SYSTEM_UNIT_DIR "/uml@.service")
-#define DIRECTORIES_MAX 3
-#define HOST_DIRECTORY "/etc/uml" /* of definitions, and of settings for users' guests, too */
 
 /* Where definitions are; the first directory that has a name wins. */
 typedef struct Directory {
@@ -78,44 +77,32 @@ static int open_below_root(const Run *run, const char *path, int flags) {
         return fd < 0 ? negative_errno() : fd;
 }
 
-static int add_directory(Run *run, const char *base, const char *rest) {
+/* Takes the path. */
+static void add_directory(Run *run, char *path) {
         Directory *d = &run->directories[run->n_directories];
 
-        if (asprintf(&d->path, "%s%s", base, rest) < 0) {
-                d->path = NULL;
-                return -ENOMEM;
-        }
-        if (d->path[0] != '/' || !text_is_value(d->path)) {
+        if (!directory_is_usable(path)) {
                 complain(run, LOG_ERR, "uml-generator: a directory of definitions has a name that no unit file can hold; it is not searched");
-                free(d->path);
-                return 0;
+                free(path);
+                return;
         }
         run->n_directories++;
-        d->fd = open_below_root(run, d->path, O_RDONLY | O_DIRECTORY);
+        *d = (Directory) {.path = path, .fd = open_below_root(run, path, O_RDONLY | O_DIRECTORY)};
         if (d->fd < 0 && d->fd != -ENOENT)
                 complain(run, LOG_ERR, "%s: error: the directory cannot be opened: %s", d->path, strerror(-d->fd));
-        return 0;
 }
 
 static int find_directories(Run *run) {
-        const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
-        int r = 0;
+        char *paths[DIRECTORIES_MAX];
+        size_t n = 0;
+        int r;
 
-        if (!run->user) {
-                r = add_directory(run, "", HOST_DIRECTORY);
-                if (r >= 0)
-                        r = add_directory(run, "", "/run/uml");
-                if (r >= 0)
-                        r = add_directory(run, "", "/usr/share/uml");
+        r = definition_directories(run->user, paths, &n);
+        if (r < 0)
                 return r;
-        }
-        if (config && *config)
-                r = add_directory(run, config, "/uml");
-        else if (home && *home)
-                r = add_directory(run, home, "/.config/uml");
-        if (r >= 0 && runtime && *runtime)
-                r = add_directory(run, runtime, "/uml");
-        return r;
+        for (size_t i = 0; i < n; i++)
+                add_directory(run, paths[i]);
+        return 0;
 }
 
 static int compare_guest(const void *a, const void *b) {
@@ -404,16 +391,14 @@ static void on_config_report(void *userdata, Severity severity, const char *path
 }
 
 static int read_config(Run *run) {
-        _cleanup_close_ int host = open_below_root(run, HOST_DIRECTORY, O_RDONLY | O_DIRECTORY);
         int r = 0;
 
         run->config = config_new();
         if (!run->config)
                 return -ENOMEM;
-        if (host >= 0)
-                r = config_read_directory(run->config, host, HOST_DIRECTORY, on_config_report, run);
-        if (r != -ENOMEM && run->user && run->n_directories > 0 && run->directories[0].fd >= 0)
-                r = config_read_directory(run->config, run->directories[0].fd, run->directories[0].path, on_config_report, run);
+        r = config_read_path(run->config, run->root, CONFIG_HOST_DIRECTORY, on_config_report, run);
+        if (r != -ENOMEM && run->user && run->n_directories > 0)
+                r = config_read_path(run->config, run->root, run->directories[0].path, on_config_report, run);
         return r == -ENOMEM ? r : 0;
 }
 

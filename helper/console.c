@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -8,7 +9,9 @@
 
 #include "console.h"
 #include "lines.h"
+#include "replay.h"
 #include "server.h"
+#include "sink.h"
 
 #define READ_SIZE 65536
 #define INPUT_SIZE 4096
@@ -18,7 +21,8 @@
 typedef struct Client {
         Console *console;
         Io io;
-        unsigned long lost; /* bytes */
+        uint64_t position; /* in the line's output: what is before, it was sent or has lost */
+        uint64_t lost;     /* bytes, which it is still to be told of */
         bool is_pty;
         bool ended; /* it will send nothing more, but may still listen */
         bool gone;  /* it has hung up; what it sent before waits for the guest */
@@ -38,6 +42,10 @@ struct Console {
         char input[INPUT_SIZE]; /* from clients, not yet taken by the guest */
         size_t input_size;
 
+        Sink sinks[2];
+        size_t n_sinks;
+
+        Replay replay;
         Server server;
         Client *clients;
 
@@ -49,12 +57,16 @@ struct Console {
 
 /* Clients */
 
+static bool client_is_behind(const Client *client) {
+        return client->lost > 0 || client->position < client->console->replay.end;
+}
+
 static void client_watch(Client *client) {
         uint32_t events = 0;
 
         if (client->console->input_size == 0 && !client->ended)
                 events |= EPOLLIN;
-        if (client->lost > 0)
+        if (client_is_behind(client) && !client->gone)
                 events |= EPOLLOUT;
         /* Nothing is wanted of the client now, as while another's input waits for the guest. Its hang-up is told in any
          * case, but once, not all the time. */
@@ -68,14 +80,18 @@ static void watch_clients(Console *c) {
                 client_watch(&c->pty);
 }
 
+static void pty_closed(Console *c);
+
 static void drop_client(Client *client) {
         Console *c = client->console;
 
         loop_unwatch(c->loop, &client->io);
         client->lost = 0;
         client->ended = client->gone = false;
-        if (client->is_pty)
-                return; /* closed by its user; the pty itself stays */
+        if (client->is_pty) { /* closed by its user; the pty itself stays */
+                pty_closed(c);
+                return;
+        }
 
         for (Client **p = &c->clients; *p; p = &(*p)->next)
                 if (*p == client) {
@@ -95,29 +111,53 @@ static ssize_t client_write(Client *client, const char *data, size_t size) {
         return n >= 0 ? n : errno == EAGAIN || errno == EINTR ? 0 : negative_errno();
 }
 
-static void client_output(Client *client, const char *data, size_t size) {
-        if (client->lost == 0) {
-                ssize_t n = client_write(client, data, size);
-
-                if (n > 0) { /* an error is found again when the loss is to be told */
-                        data += n;
-                        size -= (size_t) n;
-                }
-        }
-        if (size > 0) {
-                client->lost += size;
-                client_watch(client);
-        }
-}
-
 static int client_tell_loss(Client *client) {
         char text[80];
-        int n = snprintf(text, sizeof(text), "\r\n[uml-helper: %lu bytes were lost here: read faster]\r\n", client->lost);
+        int n = snprintf(text, sizeof(text), "\r\n[uml-helper: %llu bytes were lost here: read faster]\r\n", (unsigned long long) client->lost);
         ssize_t k = client_write(client, text, (size_t) n);
 
         if (k > 0)
                 client->lost = 0;
         return k < 0 ? (int) k : 0;
+}
+
+/* Sends what the client has not got yet, as far as it takes it. */
+static int client_catch_up(Client *client) {
+        const Replay *replay = &client->console->replay;
+        uint64_t oldest = replay_oldest(replay);
+        const char *data = NULL;
+        size_t size;
+
+        if (client->position < oldest) {
+                client->lost += oldest - client->position;
+                client->position = oldest;
+        }
+        if (client->lost > 0) {
+                int r = client_tell_loss(client);
+
+                if (r < 0 || client->lost > 0)
+                        return r;
+        }
+        while ((size = replay_peek(replay, client->position, &data)) > 0) {
+                ssize_t n = client_write(client, data, size);
+
+                if (n <= 0)
+                        return (int) n;
+                client->position += (uint64_t) n;
+        }
+        return 0;
+}
+
+/* New output, which is not in the replay yet: goes right to a client that has all before it. For one that has not, it is
+ * among what it will catch up with. */
+static void client_output(Client *client, const char *data, size_t size) {
+        ssize_t n;
+
+        if (client_is_behind(client) || client->gone)
+                return;
+        n = client_write(client, data, size);
+        if (n > 0) /* an error is found again when it is to catch up */
+                client->position += (uint64_t) n;
 }
 
 /* Whether a client that hung up has left something to be read. */
@@ -163,9 +203,7 @@ static void on_client(void *userdata, uint32_t events) {
         Client *client = userdata;
         bool hung_up = events & (EPOLLHUP | EPOLLERR);
 
-        if (hung_up)
-                client->lost = 0; /* nobody to be told */
-        else if (events & EPOLLOUT && client_tell_loss(client) < 0) {
+        if (!hung_up && events & EPOLLOUT && client_catch_up(client) < 0) {
                 drop_client(client);
                 return;
         }
@@ -198,7 +236,12 @@ static void on_connection(void *userdata, int fd) {
                 server_client_gone(&c->server);
                 return;
         }
-        *client = (Client) {.console = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
+        *client = (Client) {
+                .console = c,
+                .io = {.fd = fd, .function = on_client, .userdata = client},
+                .position = replay_begin(&c->replay),
+                .next = c->clients,
+        };
         c->clients = client;
         client_watch(client);
         if (c->server.n_clients >= c->server.max_clients)
@@ -207,6 +250,35 @@ static void on_connection(void *userdata, int fd) {
 
 /* The pty: its master is a client like others, but there only while somebody has the slave open: before, what is written
  * would wait there and be shown, outdated, to who comes. inotify tells of the opening, a hang-up of the last close. */
+
+static void pty_opened(Console *c) {
+        if (c->pty.io.events)
+                return;
+        c->pty.position = replay_begin(&c->replay);
+        client_watch(&c->pty);
+}
+
+/* What the user left unread still waits in the pty, partly in what the slave has read already: it would be shown to the next
+ * user before the replay, which has it, too. Our own opening of the slave is not to be told; if somebody else opens it
+ * meanwhile, there is no hang-up after it. */
+static void pty_closed(Console *c) {
+        struct pollfd p = {.fd = c->pty.io.fd};
+        _cleanup_close_ int slave = -EBADF;
+        char path[64];
+
+        if (ptsname_r(p.fd, path, sizeof(path)) != 0)
+                return;
+        (void) inotify_rm_watch(c->watcher->io.fd, c->watch);
+        slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+        if (slave >= 0) {
+                (void) tcflush(p.fd, TCOFLUSH);
+                (void) tcflush(slave, TCIFLUSH);
+                slave = safe_close(slave);
+        }
+        c->watch = inotify_add_watch(c->watcher->io.fd, path, IN_OPEN);
+        if (poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP))
+                pty_opened(c);
+}
 
 static void on_pty_opened(void *userdata, uint32_t events) {
         char buffer[32 * (sizeof(struct inotify_event) + NAME_MAX + 1)] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -217,8 +289,8 @@ static void on_pty_opened(void *userdata, uint32_t events) {
                 const struct inotify_event *event = (const struct inotify_event *) (buffer + i);
 
                 for (Console *c = w->consoles; c; c = c->next_watched)
-                        if ((event->wd == c->watch || event->mask & IN_Q_OVERFLOW) && !c->pty.io.events)
-                                client_watch(&c->pty);
+                        if (event->wd == c->watch || event->mask & IN_Q_OVERFLOW)
+                                pty_opened(c);
                 i += (ssize_t) (sizeof(*event) + event->len);
         }
 }
@@ -283,20 +355,21 @@ static void on_prompt(void *userdata) {
 }
 
 static void output(Console *c, const char *data, size_t size) {
-        Client *next;
-
         lines_add(&c->lines, data, size, on_line, c);
         if (c->lines.size > 0)
                 loop_set_timer(c->loop, &c->prompt, PROMPT_DELAY);
         else
                 loop_clear_timer(c->loop, &c->prompt);
 
-        for (Client *client = c->clients; client; client = next) {
-                next = client->next;
+        for (size_t i = 0; i < c->n_sinks; i++)
+                sink_write(&c->sinks[i], data, size);
+
+        for (Client *client = c->clients; client; client = client->next)
                 client_output(client, data, size);
-        }
         if (c->pty.io.events)
                 client_output(&c->pty, data, size);
+        replay_add(&c->replay, data, size);
+        watch_clients(c);
 }
 
 /* False: there is nothing more, for now or ever. */
@@ -373,25 +446,36 @@ const char *console_last_line(const Console *c) {
         return c->last_line;
 }
 
-static int accept_clients(Console *c) {
+int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher) {
         char path[32];
         int r;
 
+        c->replay.max = replay;
         (void) snprintf(path, sizeof(path), "%s.sock", c->name);
         r = server_open(&c->server, c->loop, SOCK_STREAM, path, CLIENTS_MAX, on_connection, c);
-        if (r < 0)
+        if (r < 0 || !watcher || watcher->io.fd < 0)
                 return r;
-        if (c->watcher->io.fd < 0)
-                return 0;
+        c->watcher = watcher;
         r = open_pty(c);
         if (r < 0)
                 journal_log(c->journal, PRIORITY_WARNING, "There is no %s.pty: %s; %s.sock is the same line", c->name, strerror(-r), c->name);
         return 0;
 }
 
-int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, PtyWatcher *watcher) {
+int console_add_file(Console *c, const char *path, bool truncate) {
+        int fd;
+
+        if (c->n_sinks >= ELEMENTSOF(c->sinks))
+                return -E2BIG;
+        fd = sink_open(path, truncate);
+        if (fd < 0)
+                return fd;
+        c->sinks[c->n_sinks++] = (Sink) {.fd = fd, .path = path, .line = c->name, .journal = c->journal};
+        return 0;
+}
+
+int console_new(Console **ret, Loop *loop, Journal *journal, const char *name) {
         Console *c = calloc(1, sizeof(*c));
-        int r;
 
         if (!c)
                 return -ENOMEM;
@@ -403,13 +487,7 @@ int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, P
                 .prompt = {.function = on_prompt, .userdata = c},
                 .server.io.fd = -EBADF,
                 .pty.io.fd = -EBADF,
-                .watcher = watcher,
         };
-        r = watcher ? accept_clients(c) : 0;
-        if (r < 0) {
-                console_free(c);
-                return r;
-        }
         *ret = c;
         return 0;
 }
@@ -422,6 +500,9 @@ Console *console_free(Console *c) {
                 drop_client(c->clients);
         server_close(&c->server);
         loop_close_io(c->loop, &c->pty.io);
+        for (size_t i = 0; i < c->n_sinks; i++)
+                sink_close(&c->sinks[i]);
+        replay_done(&c->replay);
         free(c);
         return NULL;
 }

@@ -7,10 +7,11 @@
 #include "loop.h"
 
 /* One line of the guest's (con0, ssl3, or what the kernel prints on its stderr): the kernel has one end of a socketpair,
- * all else is behind the other end, here. Its output goes to the journal and to every client; clients are who connects to
- * NAME.sock, and who opens the pty that NAME.pty leads to, both in the current directory.
+ * all else is behind the other end, here. Its output goes to the journal, to files and to every client; clients are who
+ * connects to NAME.sock, and who opens the pty that NAME.pty leads to, both in the current directory. A client is first sent
+ * the last output before it came.
  *
- * The guest is never slowed: what a client does not read, it loses, and is told so. */
+ * The guest is never slowed: what a client does not read as long as it is kept for newcomers, it loses, and is told so. */
 
 typedef struct Console Console;
 
@@ -25,10 +26,17 @@ typedef struct PtyWatcher {
 int pty_watcher_open(PtyWatcher *w, Loop *loop);
 void pty_watcher_close(PtyWatcher *w);
 
-/* With a watcher: makes socket and pty link, or, if the watcher is not open, the socket alone; without one only the journal
- * listens. name is kept by reference. */
-int console_new(Console **ret, Loop *loop, Journal *journal, const char *name, PtyWatcher *watcher);
+/* name is kept by reference. Only the journal listens as yet. */
+int console_new(Console **ret, Loop *loop, Journal *journal, const char *name);
 Console *console_free(Console *c);
+
+/* Makes the socket and, with a watcher that is open, the pty link; either at most once. replay: so many bytes of output are
+ * kept for newcomers and slow readers. */
+int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher);
+
+/* Output goes to this file as well (at most two of them), which is opened by this. path is kept by reference. Negative errno
+ * as of sink_open(). */
+int console_add_file(Console *c, const char *path, bool truncate);
 
 /* A new socketpair for a kernel that is about to start; returns the kernel's end, which is the caller's. Whatever the
  * last kernel left is over. */

@@ -22,14 +22,18 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include "disks.h"
 #include "failure.h"
 #include "guest.h"
+#include "helper.h"
 #include "launch.h"
 #include "life.h"
 #include "notify.h"
 #include "preflight.h"
+#include "shares.h"
 
 #define RELAYED_TIMEOUT (30 * USEC_PER_SEC) /* of what clients of `control` ask */
+#define READY_MARGIN 10                       /* seconds that systemd is asked for beyond the guest's own time to come up */
 #define RELOAD_TIMEOUT (300 * USEC_PER_SEC) /* in which a guest that took ctrl-alt-del has rebooted */
 
 /* Below the runtime directory. UML makes the second of its own: UMID_DIRECTORY/NAME; in a directory apart, because a guest
@@ -56,6 +60,16 @@ static void make_visible(char *s) {
         for (; *s; s++)
                 if ((unsigned char) *s < 0x20 || (unsigned char) *s >= 0x7f)
                         *s = '?';
+}
+
+/* The last line that anybody knows; what the kernel last printed is the best reason there is. */
+static const char *last_words(const Guest *g) {
+        const char *last = "";
+
+        for (size_t i = 0; i < g->options->n_lines && !*last; i++)
+                if (g->consoles[i])
+                        last = console_last_line(g->consoles[i]);
+        return *last ? last : console_last_line(g->early); /* it did not come so far */
 }
 
 /* Reload, and whatever else is asked through `control` */
@@ -115,10 +129,28 @@ static void on_control(void *userdata, ControlClient *client, const char *comman
 
 /* Up */
 
+static void set_ready(Guest *g) {
+        g->ready = true;
+        loop_clear_timer(&g->loop, &g->ready_timer);
+}
+
+/* Such a guest may have its file systems mounted, but it cannot be asked to unmount them. Who ends the helper here has its
+ * processes killed. */
+static void on_ready_timer(void *userdata) {
+        Guest *g = userdata;
+        const char *last = last_words(g);
+
+        if (g->phase == PHASE_STOPPING)
+                return;
+        failure(g->journal, "The guest '%s' has not come up: its mconsole did not answer within %u s (ready timeout), so it is killed%s%s",
+                g->options->name, g->options->ready_timeout, *last ? "; it last said: " : "", last);
+        guest_finish(g, STATUS_UNAVAILABLE);
+}
+
 static void on_version(void *userdata, int result, const MconsoleReply *reply) {
         Guest *g = userdata;
 
-        if (result == -ETIMEDOUT) { /* slow; how long is too long is TimeoutStartSec='s to say */
+        if (result == -ETIMEDOUT) { /* slow; how long is too long is --ready-timeout='s to say */
                 guest_ask(g, "version", on_version);
                 return;
         }
@@ -133,7 +165,7 @@ static void on_version(void *userdata, int result, const MconsoleReply *reply) {
         g->phase = PHASE_RUNNING;
         notify("STATUS=Running: Linux %s\n%s", g->release, g->ready ? "" : "READY=1");
         info(g, "The guest is up: Linux %s", g->release);
-        g->ready = true;
+        set_ready(g);
 }
 
 static void on_notification(void *userdata, MconsoleNotification kind, const char *text) {
@@ -205,7 +237,7 @@ static void arguments_done(Arguments *a) {
 }
 
 /* Before the definition's arguments, so that those can override what is not refused there. Paths are relative: the current
- * directory is the guest's, and UML has 107 characters for a socket's path. Lines that nobody wants are null: UML's own
+ * directory is the guest's, and UML has 107 characters for a socket's path; hostfs= has no such bound. Lines that nobody wants are null: UML's own
  * defaults are an xterm and a BSD pty. */
 static int make_arguments(Guest *g, const int *lines, Arguments *a) {
         const Options *o = g->options;
@@ -225,7 +257,9 @@ static int make_arguments(Guest *g, const int *lines, Arguments *a) {
         for (size_t i = 0; r >= 0 && i < o->n_lines; i++)
                 if (lines[i] >= 0)
                         r = add_argument(a, "%s=fd:%d", o->lines[i].name, lines[i]);
-        for (char *const *p = o->kernel + 1; r >= 0 && *p; p++)
+        if (r >= 0 && o->n_shares > 0)
+                r = add_argument(a, "hostfs=%s/" SHARES_DIRECTORY, o->runtime_directory);
+        for (char *const *p = o->arguments + 1; r >= 0 && *p; p++)
                 r = add_argument(a, "%s", *p);
         if (r >= 0 && grow(&a->items, a->n, sizeof(char *)) < 0)
                 r = -ENOMEM;
@@ -245,7 +279,7 @@ static int launch_with(Guest *g, const int *lines, int early) {
                         keep[n++] = lines[i];
         r = make_arguments(g, lines, &a);
         if (r >= 0)
-                r = launch_kernel(g->options->kernel[0], a.items, early, keep, n);
+                r = launch_kernel(g->options->arguments[0], a.items, early, keep, n);
         arguments_done(&a);
         return r;
 }
@@ -275,7 +309,7 @@ static int launch(Guest *g) {
                 safe_close(lines[i]);
         safe_close(early);
         if (r < 0) {
-                failure(g->journal, "The kernel %s cannot be started: %s", g->options->kernel[0], strerror(-r));
+                failure(g->journal, "The kernel %s cannot be started: %s", g->options->arguments[0], strerror(-r));
                 return r;
         }
         g->kernel = r;
@@ -321,17 +355,12 @@ static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
         return OUTCOME_CRASH;
 }
 
-/* Says why, if the panic itself has not. What the kernel last printed is the best reason there is. */
+/* Says why, if the panic itself has not. */
 static void report_crash(Guest *g, int wait_status) {
-        const char *last = "";
+        const char *last = last_words(g);
 
         if (g->panic[0])
                 return;
-        for (size_t i = 0; i < g->options->n_lines && !*last; i++)
-                if (g->consoles[i])
-                        last = console_last_line(g->consoles[i]);
-        if (!*last) /* it did not come so far */
-                last = console_last_line(g->early);
         if (WIFSIGNALED(wait_status))
                 failure(g->journal, "The guest's kernel was ended by signal %d (%s)%s%s", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
                         *last ? "; it last said: " : "", last);
@@ -390,7 +419,7 @@ static void kernel_ended(Guest *g, int wait_status) {
         /* A guest may be faster off than we are to hear that it is up. */
         if (!g->ready && outcome != OUTCOME_CRASH && outcome != OUTCOME_NO_START) {
                 notify("READY=1");
-                g->ready = true;
+                set_ready(g);
         }
 
         if (outcome == OUTCOME_CRASH || outcome == OUTCOME_NO_START) {
@@ -438,6 +467,7 @@ static int watch_signals(Guest *g) {
                 return negative_errno();
         (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGHUP, SIG_IGN);
+        (void) signal(SIGXFSZ, SIG_IGN); /* a line's file that comes to LimitFSIZE= is one that cannot be written */
         g->signals = (Io) {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .function = on_signal, .userdata = g};
         if (g->signals.fd < 0)
                 return negative_errno();
@@ -452,6 +482,34 @@ static void raise_descriptor_limit(void) {
                 limit.rlim_cur = limit.rlim_max;
                 (void) setrlimit(RLIMIT_NOFILE, &limit);
         }
+}
+
+static int add_file(Guest *g, Console *c, const char *path, bool truncate) {
+        int r = path ? console_add_file(c, path, truncate) : 0;
+
+        if (r < 0)
+                failure(g->journal, "%s: %s", path, strerror(-r));
+        return r;
+}
+
+static int prepare_line(Guest *g, size_t i) {
+        const Line *line = &g->options->lines[i];
+        Console *c;
+        int r;
+
+        if (line->kind == CONSOLE_NULL && !line->log)
+                return 0;
+        r = console_new(&g->consoles[i], &g->loop, g->journal, line->name);
+        if (r < 0)
+                return r;
+        c = g->consoles[i];
+        if (line->kind != CONSOLE_NULL)
+                r = console_accept_clients(c, g->options->replay, line->kind == CONSOLE_PTY ? &g->ptys : NULL);
+        if (r >= 0)
+                r = add_file(g, c, line->path, line->truncate);
+        if (r >= 0)
+                r = add_file(g, c, line->log, line->log_truncate);
+        return r;
 }
 
 static int prepare(Guest *g) {
@@ -475,16 +533,20 @@ static int prepare(Guest *g) {
         if (symlink(g->socket + 2, "mconsole") < 0)
                 return negative_errno();
 
+        if (o->n_shares > 0) {
+                r = shares_make(o->shares, o->n_shares);
+                if (r < 0)
+                        return r;
+        }
         r = monitor_new(&g->monitor, &g->loop, g->socket, NOTIFY_SOCKET_NAME, on_notification, g);
         if (r >= 0)
                 r = control_new(&g->control, &g->loop, CONTROL_SOCKET_NAME, on_control, g);
         if (r >= 0)
-                r = console_new(&g->early, &g->loop, g->journal, "stderr", NULL);
+                r = console_new(&g->early, &g->loop, g->journal, "stderr");
         if (r >= 0 && pty_watcher_open(&g->ptys, &g->loop) < 0)
                 warn(g, "No console has a pty: inotify: %m; see fs.inotify.max_user_instances");
         for (size_t i = 0; r >= 0 && i < o->n_lines; i++)
-                if (o->lines[i].kind == CONSOLE_PTY)
-                        r = console_new(&g->consoles[i], &g->loop, g->journal, o->lines[i].name, &g->ptys);
+                r = prepare_line(g, i);
         return r;
 }
 
@@ -503,26 +565,40 @@ static void release(Guest *g) {
         loop_close(&g->loop);
 }
 
-int guest_run(const Options *o, Journal *journal) {
+/* The first kernel, on whose coming up the service's start waits. */
+static int start(Guest *g) {
+        unsigned seconds = g->options->ready_timeout;
+        int r;
+
+        r = launch(g);
+        if (r < 0)
+                return r;
+        loop_set_timer(&g->loop, &g->ready_timer, seconds * USEC_PER_SEC);
+        notify("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long) (seconds + READY_MARGIN) * USEC_PER_SEC);
+        return 0;
+}
+
+int guest_run(Options *o, Journal *journal) {
         Guest g = {
                 .options = o,
                 .journal = journal,
                 .signals.fd = -EBADF,
                 .ptys.io.fd = -EBADF,
+                .ready_timer = {.function = on_ready_timer, .userdata = &g},
                 .rung_timer = {.function = guest_on_rung_timer, .userdata = &g},
                 .poll_timer = {.function = guest_on_poll_timer, .userdata = &g},
                 .reload_timer = {.function = on_reload_timer, .userdata = &g},
         };
         int r;
 
-        if (preflight(o, journal) < 0)
+        if (disks_prepare(o, journal) < 0 || preflight(o, journal) < 0)
                 return STATUS_UNAVAILABLE;
 
         r = prepare(&g);
         if (r < 0) {
-                failure(journal, "The guest's sockets cannot be made in %s: %s", o->runtime_directory, strerror(-r));
+                failure(journal, "The guest's sockets, links and files cannot be made in %s: %s", o->runtime_directory, strerror(-r));
                 g.status = STATUS_OS;
-        } else if (launch(&g) < 0)
+        } else if (start(&g) < 0)
                 g.status = STATUS_UNAVAILABLE;
         else {
                 r = loop_run(&g.loop);

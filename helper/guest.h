@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "helper.h"
+#include "journal.h"
+#include "options.h"
 
 /* Runs the guest, from its kernel's start to its end; returns the helper's exit status. The current directory must be the
- * guest's runtime directory. SIGTERM and SIGINT stop the guest. */
-int guest_run(const Options *o, Journal *journal);
+ * guest's runtime directory. SIGTERM and SIGINT stop the guest. Arguments of the
+ * kernel that this guest starts without are taken out. */
+int guest_run(Options *o, Journal *journal);

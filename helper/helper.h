@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "domain.h"
-#include "journal.h"
-
 /* Exit statuses, as uml-helper(8) documents them; where there is one, sysexits.h's. */
 #define STATUS_USAGE 64       /* the helper was called wrongly */
 #define STATUS_UNAVAILABLE 69 /* the guest could not be started */
@@ -15,22 +12,3 @@
 /* What the kernel's process ends with when the guest reboots: it executes argv[0], which is uml-guest, and that exits so
  * (helper/uml-guest.c). The value is the one systemd-nspawn uses for the same. */
 #define STATUS_REBOOT 133
-
-typedef struct Line {
-        char name[8]; /* "con0" to "ssl63" */
-        ConsoleKind kind;
-} Line;
-
-typedef struct Options {
-        const char *definition; /* for messages; may be NULL */
-        const char *name;
-        const char *uuid; /* or "" */
-        LifecycleAction on_poweroff, on_reboot;
-        StopMethod stop_method;
-        unsigned stop_timeout; /* seconds */
-        Line lines[DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX];
-        size_t n_lines;
-        char *const *kernel; /* its path, then its arguments; NULL-terminated */
-        const char *runtime_directory;
-        char guest_path[4096]; /* of uml-guest, beside this program */
-} Options;

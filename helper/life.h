@@ -7,6 +7,7 @@
 #include "control.h"
 #include "helper.h"
 #include "monitor.h"
+#include "options.h"
 
 #define REQUEST_TIMEOUT (5 * USEC_PER_SEC)
 
@@ -42,12 +43,13 @@ struct Guest {
         Monitor *monitor;
         Control *control;
         PtyWatcher ptys;
-        Console *consoles[DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX]; /* NULL where the line is null */
+        Console *consoles[DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX]; /* NULL where nobody listens */
         Console *early;                                              /* the kernel's stdout and stderr */
 
         pid_t kernel; /* 0: none */
         Phase phase;
         bool ready; /* systemd knows that the guest is up */
+        Timer ready_timer;
         bool up;    /* this kernel has told of its mconsole: before, no file system is mounted */
         char socket[2 * DOMAIN_NAME_MAX]; /* of mconsole */
         char release[64];

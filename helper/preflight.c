@@ -3,9 +3,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
+#include "cow.h"
+#include "disks.h"
 #include "failure.h"
 #include "preflight.h"
+#include "shares.h"
+#include "sink.h"
 
 typedef struct Check {
         const Options *options;
@@ -18,7 +23,7 @@ typedef struct Check {
                                   (c)->options->definition ? ": " : "", ##__VA_ARGS__))
 
 static void check_kernel(Check *c) {
-        const char *kernel = c->options->kernel[0];
+        const char *kernel = c->options->arguments[0];
         struct stat st;
 
         if (stat(kernel, &st) < 0)
@@ -32,51 +37,166 @@ static void check_kernel(Check *c) {
                 problem(c, "%s: %m; it belongs to uml-systemd; install that again", c->options->guest_path);
 }
 
-/* Looks like UML will: the guest opens its disks late, and a missing one would be a panic for want of a root device. */
-static void check_file(Check *c, const char *what, const char *path, bool writable) {
-        struct stat st;
-        int fd;
+/* Looks like UML will: the guest opens its disks late, and a missing one would be a panic for want of a root device. Returns
+ * the descriptor, or a negative errno if there is none, which it has told. */
+static int open_file(Check *c, const char *what, const char *path, bool writable, struct stat *ret) {
+        _cleanup_close_ int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-        fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         if (fd < 0) {
                 problem(c, "%s %s: %m; %s", what, path,
                         errno == ENOENT ? "create it, or correct its path in the definition"
                         : errno == EROFS ? "mark the disk <readonly/>, or put the file on a file system that can be written"
                                          : "the guest's user must be able to open it");
-                return;
+                return -ENOENT;
         }
-        if (fstat(fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+        if (fstat(fd, ret) < 0 || (!S_ISREG(ret->st_mode) && !S_ISBLK(ret->st_mode))) {
                 problem(c, "%s %s is neither a file nor a block device", what, path);
-        safe_close(fd);
+                return -ENOTSUP;
+        }
+        return TAKE_FD(fd);
 }
 
-/* ubd0= or ubdard=, but not ubd=sync */
-static bool is_disk(const char *argument) {
-        const char *unit = after_prefix(argument, "ubd");
+static void check_file(Check *c, const char *what, const char *path, bool writable) {
+        struct stat st;
 
-        return unit && ((*unit >= '0' && *unit <= '9') || (*unit >= 'a' && *unit <= 'p'));
+        safe_close(open_file(c, what, path, writable, &st));
+}
+
+/* Seconds since 1970 in words, in the host's time zone, as ls(1) has them. */
+static const char *time_text(int64_t seconds, char ret[static 32]) {
+        time_t t = (time_t) seconds;
+        struct tm tm;
+
+        if (!localtime_r(&t, &tm) || strftime(ret, 32, "%F %T", &tm) == 0)
+                (void) snprintf(ret, 32, "@%lld", (long long) seconds);
+        return ret;
+}
+
+/* The kernel opens no COW whose backing file is not the very same as when it was made, by size and time. (With another path
+ * it takes the one it is given, if these are right; else it takes whatever the COW names. So they must be.) */
+static void check_cow_header(Check *c, const DiskArgument *d, int cow, const struct stat *cow_st, int backing, const struct stat *backing_st) {
+        char stored_time[32], present_time[32];
+        CowHeader h;
+        off_t size;
+        int r;
+
+        r = cow_read(cow, &h);
+        if (r >= 0 && S_ISREG(cow_st->st_mode) && (uint64_t) cow_st->st_size < h.file_size)
+                r = -ENODATA;
+        if (r < 0) {
+                problem(c, "the file %s of disk ubd%u %s; move it away, and UML makes a new one, or correct its path in the definition", d->path,
+                        d->index, cow_failure(r));
+                return;
+        }
+        size = lseek(backing, 0, SEEK_END);
+        if (size < 0)
+                problem(c, "backing file %s: %m", d->backing);
+        else if ((uint64_t) size != h.backing_size)
+                problem(c, "%s was made of a backing file of %llu bytes, but %s has %llu; give it the file that it was made of, or move %s away: what the guest has written is of no use with another one",
+                        d->path, (unsigned long long) h.backing_size, d->backing, (unsigned long long) size, d->path);
+        else if ((uint64_t) backing_st->st_mtime != h.backing_mtime)
+                problem(c, "%s was made of a backing file last changed at %s, but %s was last changed at %s; if really only the time is another (a copy, a restored backup), set it: touch -d @%llu %s; else move %s away: what the guest has written is of no use with another content",
+                        d->path, time_text((int64_t) h.backing_mtime, stored_time), d->backing, time_text(backing_st->st_mtime, present_time),
+                        (unsigned long long) h.backing_mtime, d->backing, d->path);
+}
+
+/* UML opens the COW without O_CREAT first, and makes one with the flags of the disk: a read-only one could not be written. */
+static void check_new_cow(Check *c, const DiskArgument *d) {
+        _cleanup_free_ char *directory = strdup(d->path);
+        char *slash = directory ? strrchr(directory, '/') : NULL;
+
+        if (slash)
+                slash[slash == directory] = 0; /* the root's own stays */
+        if (d->readonly)
+                problem(c, "%s of disk ubd%u does not exist, and UML cannot make it for a disk that is read-only; remove <readonly/>, or use %s itself",
+                        d->path, d->index, d->backing);
+        else if (access(slash ? directory : ".", W_OK | X_OK) < 0)
+                problem(c, "%s of disk ubd%u does not exist, and cannot be made in %s: %m; the guest's user must be able to write there", d->path, d->index,
+                        slash ? directory : c->options->runtime_directory);
+}
+
+static void check_cow_pair(Check *c, const DiskArgument *d) {
+        _cleanup_close_ int cow = -EBADF, backing = -EBADF;
+        struct stat cow_st, backing_st;
+
+        if (d->raw)
+                problem(c, "disk ubd%u has the flag d, and a backing file: UML takes only one of them", d->index);
+        backing = open_file(c, "backing file", d->backing, false, &backing_st);
+        if (access(d->path, F_OK) < 0 && errno == ENOENT) {
+                check_new_cow(c, d);
+                return;
+        }
+        cow = open_file(c, "COW file", d->path, !d->readonly, &cow_st);
+        if (cow >= 0 && backing >= 0)
+                check_cow_header(c, d, cow, &cow_st, backing, &backing_st);
 }
 
 static void check_files(Check *c) {
-        for (char *const *a = c->options->kernel + 1; *a; a++) {
-                const char *path = strchr(*a, '=');
+        for (char *const *a = c->options->arguments + 1; *a; a++) {
+                const char *initrd = after_prefix(*a, "initrd=");
+                DiskArgument d;
+                int r;
 
-                if (!path)
+                if (initrd)
+                        check_file(c, "initrd", initrd, false);
+                r = disk_argument_parse(*a, &d);
+                if (r < 0)
+                        problem(c, "%s", strerror(-r));
+                if (r <= 0)
                         continue;
-                if (is_disk(*a) && strpbrk(path, ",:"))
-                        continue; /* a COW and its backing file, from <cmdline>: UML makes the one, and checks the other */
-                if (is_disk(*a))
-                        check_file(c, "disk image", path + 1, !memchr(*a, 'r', (size_t) (path - *a)));
-                else if (after_prefix(*a, "initrd="))
-                        check_file(c, "initrd", path + 1, false);
+                if (d.backing)
+                        check_cow_pair(c, &d);
+                else
+                        check_file(c, "disk image", d.path, !d.readonly);
+                disk_argument_done(&d);
         }
+}
+
+/* What there is in the files stays until all is known to be well. */
+static void check_output(Check *c, const Line *line, const char *path) {
+        int fd;
+
+        if (!path)
+                return;
+        fd = sink_open(path, false);
+        if (fd < 0)
+                problem(c, "the output of %s cannot be written to %s: %s; correct the path, or let the guest's user write there", line->name, path,
+                        sink_failure(path, fd));
+        safe_close(fd);
+}
+
+static void check_lines(Check *c) {
+        for (size_t i = 0; i < c->options->n_lines; i++) {
+                check_output(c, &c->options->lines[i], c->options->lines[i].path);
+                check_output(c, &c->options->lines[i], c->options->lines[i].log);
+        }
+}
+
+static void check_shares(Check *c) {
+        const Options *o = c->options;
+
+        for (size_t i = 0; i < o->n_shares; i++) {
+                const char *path = o->shares[i].path;
+                struct stat st;
+
+                if (stat(path, &st) < 0)
+                        problem(c, "shared directory %s (%s): %m; create it, or correct its path in the definition", path, o->shares[i].name);
+                else if (!S_ISDIR(st.st_mode))
+                        problem(c, "shared directory %s (%s) is not a directory", path, o->shares[i].name);
+                else if (access(path, X_OK) < 0)
+                        problem(c, "shared directory %s (%s): %m; the guest's user must be able to enter it", path, o->shares[i].name);
+        }
+        /* UML looks for options behind a comma, and its command line is split at spaces. */
+        if (o->n_shares > 0 && strpbrk(o->runtime_directory, ", \""))
+                problem(c, "directories cannot be shared by way of %s: its path has a comma, space or quote; use another runtime directory",
+                        o->runtime_directory);
 }
 
 /* Bytes of mem=, which UML takes with K, M, G or nothing after it. 0 if there is none. */
 static uint64_t memory_size(const Options *o) {
         uint64_t size = 0;
 
-        for (char *const *a = o->kernel + 1; *a; a++) {
+        for (char *const *a = o->arguments + 1; *a; a++) {
                 const char *value = after_prefix(*a, "mem=");
                 char *unit;
 
@@ -126,6 +246,8 @@ int preflight(const Options *o, Journal *journal) {
 
         check_kernel(&c);
         check_files(&c);
+        check_lines(&c);
+        check_shares(&c);
         check_memory(&c);
         return c.failures > 0 ? -EINVAL : 0;
 }

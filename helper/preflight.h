@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "helper.h"
+#include "journal.h"
+#include "options.h"
 
-/* What would make the kernel fail obscurely, late or not at all is looked at before it starts: kernel, images, room for the
- * guest's memory. Logs each problem with what to do about it. Returns 0, or -EINVAL when there was one. */
+/* What would make the kernel fail obscurely, late or not at all is looked at before it starts: kernel, images, the
+ * files of lines, shared directories, room for the guest's memory. Logs each problem with what to do about it. Returns 0, or -EINVAL when there was one. */
 int preflight(const Options *o, Journal *journal);

@@ -87,22 +87,50 @@ def output(command, *arguments):
     return subprocess.run([command, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def expanded(text):
+    """All that a text with braces stands for, as in a shell."""
+    if match := re.search(r'{([^{}]*)}', text):
+        for part in match[1].split(','):
+            yield from expanded(text[:match.start()] + part + text[match.end():])
+    else:
+        yield text
+
+
 def known_elements(program):
-    """Elements by path, and attributes as PATH ATTRIBUTE=."""
+    """Elements that mean something, by path, and attributes as PATH ATTRIBUTE=."""
     for line in output(program).splitlines():
         path, *attributes = line.split()
-        yield path
-        yield from (f'{path} {attribute}=' for attribute in attributes)
+        if attributes[:1] != ['!']:
+            yield path
+            yield from (f'{path} {attribute}=' for attribute in attributes)
 
 
 def documented_elements(page):
-    path = None
+    paths = []
     for tag in page.tags('ELEMENTS'):
         if '=' not in tag:
-            path = tag
-            yield path
+            paths = list(expanded(tag))
+            yield from paths
         else:
-            yield from (f'{path} {attribute}' for attribute in tag.split(', '))
+            yield from (f'{path} {attribute}' for path in paths for attribute in tag.split(', '))
+
+
+def known_ignored(program):
+    """Elements that mean nothing, as PATH: REASON."""
+    for line in output(program).splitlines():
+        path, ignored, reason = line.partition(' ! ')
+        if ignored:
+            yield f'{path}: {reason}'
+
+
+def documented_ignored(page):
+    """A list's tag is the reason, its body the paths."""
+    reason, lines = None, page.section('IGNORED ELEMENTS')
+    for previous, line in zip([''] + lines, lines):
+        if previous == '.TP':
+            reason = macro_text(line)
+        elif reason and line != '.TP':
+            yield from (f'{path}: {reason}' for word in macro_text(line).split() for path in expanded(word.rstrip(',')))
 
 
 def documented_settings(page):
@@ -156,6 +184,18 @@ def documented_options(page):
         yield from re.findall(r'--[a-z-]+', tag)
 
 
+def known_verbs(program):
+    """In the help they stand at the left, with their arguments."""
+    for line in output(program, '--help').splitlines()[1:]:
+        if match := re.match(r'([a-z-]+)( [a-z-]+)? [A-Z]', line):
+            yield match[1] + (match[2] or '')
+
+
+def documented_verbs(page):
+    for tag in page.tags('VERBS'):
+        yield re.match('[a-z -]+', tag)[0].strip(' -')
+
+
 def known_statuses(source):
     return {f'{number} {name}' for name, number in
             re.findall(r'^#define (STATUS_\w+) (\d+)', (source / 'helper/helper.h').read_text(), re.M)}
@@ -196,7 +236,7 @@ def complaints(generator, definitions):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for program in ('elements', 'settings', 'generator', 'helper'):
+    for program in ('elements', 'settings', 'generator', 'helper', 'umlctl'):
         parser.add_argument(f'--{program}', required=True)
     for directory in ('source', 'build'):
         parser.add_argument(f'--{directory}', required=True, type=pathlib.Path)
@@ -209,17 +249,22 @@ def main():
 
     tap = Tap()
     tap.check_same('uml.xml(5) has all elements and attributes', set(known_elements(given.elements)), set(documented_elements(xml)))
+    tap.check_same('uml.xml(5) has all ignored elements, with the reasons', set(known_ignored(given.elements)), set(documented_ignored(xml)))
     settings = set(output(given.settings).splitlines())
     tap.check_same('uml.conf(5) has all settings', settings, set(documented_settings(conf)))
     tap.check_same('the default uml.conf has all settings', settings, set(settings_of_file(default_file.splitlines())))
     texts = [re.sub(r'^#(?=\w)', '', default_file, flags=re.M), *example_settings(conf)]
     tap.check('the default uml.conf and the examples of uml.conf(5) are good', list(complaints_of_settings(given.settings, texts)), texts[1:])
     tap.check_same('uml-helper(8) has all options', set(known_options(given.helper)), set(documented_options(helper)))
+    tap.check_same('umlctl(1) has all options', set(known_options(given.umlctl)), set(documented_options(pages['umlctl.1'])))
+    tap.check_same('umlctl(1) has all verbs', set(known_verbs(given.umlctl)), set(documented_verbs(pages['umlctl.1'])))
     tap.check_same('uml-helper(8) has all exit statuses', known_statuses(given.source), documented_statuses(helper))
     tap.check_same('uml@.service(8) has all journal fields', known_fields(given.source), fields)
     for page in (xml, service):
-        definitions = dict(examples(page))
-        tap.check(f'the examples of {page.path.name} are good definitions', complaints(given.generator, definitions), definitions)
+        shown = list(examples(page))
+        definitions = dict(shown)
+        problems = [] if len(definitions) == len(shown) else ['two of them have one name']
+        tap.check(f'the examples of {page.path.name} are good definitions', problems + complaints(given.generator, definitions), definitions)
     tap.check_in('every installed file is in some page', installed_names(given.build), '\n'.join(page.text() for page in pages.values()))
     print(f'1..{tap.n}')
     return 1 if tap.failed else 0

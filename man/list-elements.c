@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Prints what domain_read_xml() knows, one element a line: its path, then its attributes without their types; or `!` for one
- * that is ignored. For check.py. */
+/* Prints what domain_read_xml() knows, one element a line: its path, then its attributes without their types; or, of one that
+ * is ignored, `!` and the reason. For check.py. */
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@ int main(void) {
         const char *path, *attributes, *ignored;
 
         for (size_t i = 0; (path = domain_xml_element(i, &attributes, &ignored)); i++) {
-                printf("%s%s", path, ignored ? " !" : "");
+                printf("%s%s%s", path, ignored ? " ! " : "", ignored ?: "");
                 for (const char *p = attributes; *p; p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' '))
                         printf(" %.*s", (int) strcspn(p, ": "), p);
                 putchar('\n');

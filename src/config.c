@@ -7,12 +7,11 @@
 #include <sys/stat.h>
 
 #include "config.h"
-#include "domain-reader.h"
+#include "report.h"
 #include "escape.h"
 #include "file.h"
 #include "util.h"
 
-#define REPORTS_MAX 50 /* warnings about one file, and errors; a hostile one shall not fill the log */
 
 /* The configuration */
 
@@ -318,42 +317,18 @@ typedef struct Input {
         unsigned line;          /* that libinih got last */
         bool skip;              /* the section is not one of ours */
         bool seen[ELEMENTSOF(settings)]; /* in this file */
-        unsigned n_reports[2];  /* by severity */
-        bool failed, out_of_memory;
+        Reporter reporter;      /* which forwards to */
         ConfigReport report;
         void *userdata;
 } Input;
 
-/* A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
-static void PRINTF_LIKE(3, 4) say(Input *in, Severity severity, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
-        va_list ap;
-        int k;
+static void forward(void *userdata, Severity severity, unsigned line, unsigned column, const char *text) {
+        const Input *in = userdata;
 
-        if (severity == SEVERITY_ERROR)
-                in->failed = true;
-        if (in->n_reports[severity]++ >= REPORTS_MAX)
-                return;
-        va_start(ap, format);
-        k = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (k < 0) {
-                text = NULL;
-                in->out_of_memory = true;
-                return;
-        }
-        reader_clean(text);
         in->report(in->userdata, severity, in->path, in->line, text);
 }
 
-static void say_rest(Input *in, Severity severity, const char *what) {
-        char text[64];
-
-        if (in->n_reports[severity] <= REPORTS_MAX)
-                return;
-        (void) snprintf(text, sizeof(text), "and %u more %s about this file", in->n_reports[severity] - REPORTS_MAX, what);
-        in->report(in->userdata, severity, in->path, 0, text);
-}
+#define say(in, severity, ...) reporter_say(&(in)->reporter, severity, (in)->line, 1, __VA_ARGS__)
 
 /* "[Guest], [Stop]"; or, of one section, "Kernel=, Slice=": what could have been meant. */
 static const char *list_known(const char *section, char ret[static 256]) {
@@ -393,7 +368,7 @@ static bool accept_section(Input *in, const char *line) {
         }
         name = strndup(line + 1, n);
         if (!name) {
-                in->out_of_memory = true;
+                in->reporter.out_of_memory = true;
                 return false;
         }
         in->skip = !section_is_known(name);
@@ -519,7 +494,7 @@ static int on_setting(void *userdata, const char *section, const char *key, cons
 
         r = text_is_value(value) ? set(in->config, s, value) : -EINVAL;
         if (r == -ENOMEM)
-                in->out_of_memory = true;
+                in->reporter.out_of_memory = true;
         else if (r < 0)
                 say(in, SEVERITY_ERROR, "%s='%s' in [%s]: expected %s; this line is ignored", key, value, section, s->expected);
         return 1;
@@ -529,12 +504,13 @@ int config_read_text(Config *c, const char *text, size_t size, const char *path,
         Input in = {.config = c, .path = path, .rest = text, .end = text + size, .report = report, .userdata = userdata};
         int r;
 
+        in.reporter = (Reporter) {.report = forward, .userdata = &in};
         r = ini_parse_stream(read_line, &in, on_setting, &in);
         if (r > 0)
                 say(&in, SEVERITY_ERROR, "libinih did not understand line %d; what is it?", r); /* so accept_line() is out of date */
-        say_rest(&in, SEVERITY_WARNING, "warnings");
-        say_rest(&in, SEVERITY_ERROR, "errors");
-        return r < 0 || in.out_of_memory ? -ENOMEM : in.failed ? -EBADMSG : 0;
+        in.line = 0;
+        reporter_end(&in.reporter);
+        return r < 0 ? -ENOMEM : reporter_result(&in.reporter);
 }
 
 /* Directories */
@@ -638,4 +614,20 @@ int config_read_directory(Config *c, int directory, const char *path, ConfigRepo
         if (!is_absent(&d, "uml.conf.d"))
                 r = worse(r, read_dropins(c, &d));
         return r;
+}
+
+int config_read_path(Config *c, const char *root, const char *path, ConfigReport report, void *userdata) {
+        _cleanup_free_ char *below_root = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (asprintf(&below_root, "%s%s", root, path) < 0) {
+                below_root = NULL;
+                return -ENOMEM;
+        }
+        fd = open(below_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0)
+                return config_read_directory(c, fd, path, report, userdata);
+        if (errno == ENOENT)
+                return 0;
+        return complain(&(Directory) {.path = path, .report = report, .userdata = userdata}, "uml.conf", "the directory cannot be opened", errno);
 }

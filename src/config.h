@@ -9,6 +9,8 @@
 
 /* Defaults for all guests, of uml.conf(5): INI files, read with libinih. */
 
+#define CONFIG_HOST_DIRECTORY "/etc/uml" /* its uml.conf counts for users' guests, too; before their own */
+
 #define CONFIG_SIZE_MAX (64U * 1024U) /* bytes of one file */
 #define CONFIG_LINE_MAX 198U          /* bytes of one line: libinih has room for 200, as most build it, with newline and NUL */
 
@@ -51,6 +53,9 @@ typedef void (*ConfigReport)(void *userdata, Severity severity, const char *path
  * directory's, for messages. After an error the setting keeps what it had, and all others and all other files count.
  * Returns 0, -EBADMSG when an error was reported, -ENOMEM when memory ran out. */
 int config_read_directory(Config *c, int directory, const char *path, ConfigReport report, void *userdata);
+
+/* The same by the directory's path, which may not be there, below another root ("" for none). */
+int config_read_path(Config *c, const char *root, const char *path, ConfigReport report, void *userdata);
 
 /* The same with the text of one file. */
 int config_read_text(Config *c, const char *text, size_t size, const char *path, ConfigReport report, void *userdata);

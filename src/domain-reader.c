@@ -7,63 +7,26 @@
 
 #include "domain-reader.h"
 #include "escape.h"
-#include "util.h"
 #include "xml.h"
 
-#define REPORTS_MAX 50  /* warnings about one file, and errors; a hostile one shall not fill the log */
-#define MESSAGE_MAX 600 /* bytes of one message: it has to fit into a line of the kernel's log, and of a unit */
-
-/* Messages. A text from the file is shown only through `%s` of this function, which cleans and shortens it. */
-
-void reader_clean(char *text) {
-        size_t n = MESSAGE_MAX - strlen("..."); /* so that it has room for them */
-
-        if (strlen(text) > MESSAGE_MAX) {
-                while ((text[n] & 0xc0) == 0x80) /* not within a character */
-                        n--;
-                strcpy(text + n, "...");
-        }
-        for (unsigned char *p = (unsigned char *) text; *p; p++)
-                if (*p < 0x20 || *p == 0x7f)
-                        *p = '?';
-        /* Something else that is not for a log or a unit: only ASCII is kept then. */
-        if (!text_is_clean(text))
-                for (unsigned char *p = (unsigned char *) text; *p; p++)
-                        if (*p >= 0x80)
-                                *p = '?';
-}
-
 void reader_say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) {
-        char *text = NULL;
-        Place place;
+        Place place = {1, 1};
         va_list ap;
-        int k;
 
-        if (severity == SEVERITY_ERROR)
-                r->failed = true;
-        else if (r->quiet)
+        if (severity == SEVERITY_WARNING && r->quiet)
                 return;
-        if (r->n_reports[severity]++ >= REPORTS_MAX)
-                return;
-
-        place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
+        if (reporter_has_room(&r->reporter, severity))
+                place = xml_place(r->text, r->size, n); /* reads the whole text up to there */
         va_start(ap, format);
-        k = vasprintf(&text, format, ap);
+        reporter_say_list(&r->reporter, severity, place.line, place.column, format, ap);
         va_end(ap);
-        if (k < 0) {
-                r->out_of_memory = true;
-                return;
-        }
-        reader_clean(text);
-        r->report(r->userdata, severity, place.line, place.column, text);
-        free(text);
 }
 
 /* Values */
 
 void *reader_allocated(Reader *r, void *p) {
         if (!p)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         return p;
 }
 
@@ -335,7 +298,7 @@ void reader_directive(Reader *r, const char *key, const char *word, const char *
         va_start(ap, format);
         if (vasprintf(&directive->value, format, ap) < 0) {
                 directive->value = NULL;
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         }
         va_end(ap);
         if (word)
@@ -363,7 +326,7 @@ void reader_bits_directive(Reader *r, const char *key, const uint64_t set[static
                 separator = " ";
         }
         if (fclose(f) != 0)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         else
                 reader_directive(r, key, NULL, "%s", text);
 }
@@ -447,18 +410,4 @@ void reader_check_type(Reader *r, xmlNode *n, const char *attribute, const char 
         for (size_t i = 0; i < ELEMENTSOF(types); i++)
                 if (strlen(types[i].type) == (size_t) length && strncmp(types[i].type, type, (size_t) length) == 0 && !types[i].is(value))
                         error(r, n, "<%s>: %s '%s' is not %s", node_name(n), attribute, value, types[i].what);
-}
-
-static void say_rest(Reader *r, Severity severity, const char *what) {
-        char text[64];
-
-        if (r->n_reports[severity] <= REPORTS_MAX)
-                return;
-        (void) snprintf(text, sizeof(text), "and %u more %s about this file", r->n_reports[severity] - REPORTS_MAX, what);
-        r->report(r->userdata, severity, 1, 1, text);
-}
-
-void reader_end(Reader *r) {
-        say_rest(r, SEVERITY_WARNING, "warnings");
-        say_rest(r, SEVERITY_ERROR, "errors");
 }

@@ -7,8 +7,7 @@
 #include <libxml/tree.h>
 
 #include "config.h"
-#include "domain-xml.h"
-#include "util.h"
+#include "report.h"
 
 #define CPUS_MAX 8192
 
@@ -37,10 +36,7 @@ typedef struct Reader {
         const char *text;
         size_t size;
         const DomainContext *context;
-        ReportFunction report;
-        void *userdata;
-        unsigned n_reports[2]; /* by severity */
-        bool failed, out_of_memory;
+        Reporter reporter;
 
         Domain *domain;
         uint64_t maximum_memory; /* KiB, of <memory> */
@@ -58,12 +54,6 @@ typedef struct Reader {
 void reader_say(Reader *r, Severity severity, const xmlNode *n, const char *format, ...) PRINTF_LIKE(4, 5);
 #define error(r, n, ...) reader_say(r, SEVERITY_ERROR, n, __VA_ARGS__)
 #define warning(r, n, ...) reader_say(r, SEVERITY_WARNING, n, __VA_ARGS__)
-
-/* Makes a text fit to be shown, in place. */
-void reader_clean(char *text);
-
-/* Says how many messages were left out. */
-void reader_end(Reader *r);
 
 static inline const char *node_name(const xmlNode *n) {
         return (const char *) n->name;

@@ -130,6 +130,15 @@ static void check_memory(Reader *r, xmlNode *root) {
                 d->memory = r->maximum_memory;
 }
 
+/* The helper's hostfs= is what the shares are confined by; of two, UML takes the last. */
+static void check_hostfs(Reader *r) {
+        const Domain *d = r->domain;
+
+        for (size_t i = 0; d->n_shares > 0 && i < d->n_cmdline + d->n_options; i++)
+                if (after_prefix(i < d->n_cmdline ? d->cmdline[i] : d->options[i - d->n_cmdline], "hostfs="))
+                        error(r, r->os, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
+}
+
 static void check_root(Reader *r) {
         const Domain *d = r->domain;
 
@@ -156,7 +165,7 @@ static void complete(Reader *r) {
         bool has_kernel = d->kernel || (r->os && reader_child((xmlNode *) r->os, "kernel"));
 
         if (config && config_complete(config, r->context->user, d) < 0)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         if (config && config->n_devices > 0)
                 allow_devices(r);
         if (has_kernel || d->kernel)
@@ -164,6 +173,28 @@ static void complete(Reader *r) {
         d->kernel = reader_allocated(r, strdup(DEFAULT_KERNEL));
         if (r->os)
                 warning(r, r->os, "<os> names no <kernel>, nor does uml.conf; the guest boots " DEFAULT_KERNEL);
+}
+
+/* What follows a "--" in <cmdline> is init's, before what <initarg> gives it. */
+static void split_dashes(Reader *r) {
+        Domain *d = r->domain;
+        char **rest = NULL;
+        size_t n = 0, k = 0;
+
+        while (k < d->n_cmdline && !streq(d->cmdline[k], "--"))
+                k++;
+        if (k == d->n_cmdline)
+                return;
+        rest = reallocarray(d->init_arguments, d->n_cmdline + d->n_init_arguments, sizeof(char *));
+        if (!reader_allocated(r, rest))
+                return;
+        n = d->n_cmdline - k - 1;
+        memmove(rest + n, rest, d->n_init_arguments * sizeof(char *));
+        memcpy(rest, d->cmdline + k + 1, n * sizeof(char *));
+        free(d->cmdline[k]);
+        d->n_cmdline = k;
+        d->init_arguments = rest;
+        d->n_init_arguments += n;
 }
 
 static void check_domain(Reader *r, xmlNode *root) {
@@ -175,11 +206,15 @@ static void check_domain(Reader *r, xmlNode *root) {
         check_memory(r, root);
         if (!r->os)
                 error(r, root, "<os> is missing; it may hold no more than <type>uml</type>");
+        split_dashes(r);
         disks_number(r);
         check_tuning(r);
         check_root(r);
+        check_hostfs(r);
+        if (keep_kernel_defaults(d) < 0)
+                r->reporter.out_of_memory = true;
         complete(r);
-        if (r->failed || r->out_of_memory)
+        if (r->reporter.failed || r->reporter.out_of_memory)
                 return;
 
         length = kernel_arguments_length(d);
@@ -204,11 +239,11 @@ static void read_domain(Reader *r, xmlNode *root) {
         walk(r, root, "", seen);
         check_domain(r, root);
         if (domain_add_default_console(r->domain) < 0)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
 }
 
 int domain_read_xml(const char *text, size_t size, const DomainContext *context, ReportFunction report, void *userdata, Domain **ret) {
-        Reader r = {.text = text, .size = size, .context = context, .report = report, .userdata = userdata};
+        Reader r = {.text = text, .size = size, .context = context, .reporter = {.report = report, .userdata = userdata}};
         xmlDoc *doc = NULL;
         Place place;
         char *reason = NULL;
@@ -216,8 +251,7 @@ int domain_read_xml(const char *text, size_t size, const DomainContext *context,
 
         k = xml_parse(text, size, &doc, &place, &reason);
         if (k == -EBADMSG) {
-                reader_clean(reason); /* libxml2 quotes the file */
-                report(userdata, SEVERITY_ERROR, place.line, place.column, reason);
+                reporter_say(&r.reporter, SEVERITY_ERROR, place.line, place.column, "%s", reason); /* libxml2 quotes the file */
                 free(reason);
         }
         if (k < 0)
@@ -229,13 +263,14 @@ int domain_read_xml(const char *text, size_t size, const DomainContext *context,
         if (r.domain)
                 read_domain(&r, xmlDocGetRootElement(doc));
         else
-                r.out_of_memory = true;
+                r.reporter.out_of_memory = true;
         xmlFreeDoc(doc);
 
-        reader_end(&r);
-        if (r.out_of_memory || r.failed) {
+        reporter_end(&r.reporter);
+        k = reporter_result(&r.reporter);
+        if (k < 0) {
                 domain_free(r.domain);
-                return r.out_of_memory ? -ENOMEM : -EBADMSG;
+                return k;
         }
         *ret = r.domain;
         return 0;

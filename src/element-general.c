@@ -191,7 +191,7 @@ bool begin_cmdline(Reader *r, xmlNode *n) {
                 return false;
         k = command_line_split(s, &r->domain->cmdline, &r->domain->n_cmdline);
         if (k == -ENOMEM)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         else if (k < 0)
                 error(r, n, "cmdline: a quote (\") is opened and not closed");
 
@@ -209,7 +209,7 @@ static void add_string(Reader *r, char ***strings, size_t *n_strings, char *s) {
         if (s && grow(strings, *n_strings, sizeof(char *)) >= 0)
                 (*strings)[(*n_strings)++] = s;
         else if (s) {
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
                 free(s);
         }
 }
@@ -253,11 +253,13 @@ bool begin_option(Reader *r, xmlNode *n) {
                 return true;
         k = command_line_split(s, &parts, &n_parts);
         if (k == -ENOMEM)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         else if (k < 0)
                 error(r, n, "<option>: a quote (\") is opened and not closed");
         for (size_t i = 0; i < n_parts; i++) {
                 check_reserved(r, n, parts[i]);
+                if (streq(parts[i], "--"))
+                        error(r, n, "<option>: '--' is refused: what init is to get stands in <initarg>");
                 free(parts[i]);
         }
         free(parts);

@@ -48,6 +48,24 @@ bool text_is_clean(const char *s) {
         return true;
 }
 
+void text_make_clean(char *s, size_t max) {
+        size_t n = max - strlen("..."); /* so that it has room for them */
+
+        if (strlen(s) > max) {
+                while (n > 0 && (s[n] & 0xc0) == 0x80) /* not within a character */
+                        n--;
+                strcpy(s + n, "...");
+        }
+        for (unsigned char *p = (unsigned char *) s; *p; p++)
+                if (*p < 0x20 || *p == 0x7f)
+                        *p = '?';
+        /* Something else that is not for a log or a unit: only ASCII is kept then. */
+        if (!text_is_clean(s))
+                for (unsigned char *p = (unsigned char *) s; *p; p++)
+                        if (*p >= 0x80)
+                                *p = '?';
+}
+
 bool text_is_value(const char *s) {
         size_t n = strlen(s);
 

@@ -14,6 +14,9 @@
 /* Valid UTF-8 without control characters (C0, DEL, C1) and noncharacters. The empty string is clean. */
 bool text_is_clean(const char *s);
 
+/* Makes a text clean, in place: what is not becomes `?`, and what is beyond max bytes `...`. For texts that are shown. */
+void text_make_clean(char *s, size_t max);
+
 /* May stand as the whole right side of `Key=value`: clean, no white space at either end (the loader strips it), no
  * backslash at the end (it would join the next line). */
 bool text_is_value(const char *s);

@@ -84,9 +84,12 @@ static bool is_interface(const char *s) {
         return is_text(s) && strlen(s) < 16 && !strpbrk(s, "/:") && !streq(s, ".") && !streq(s, "..");
 }
 
+/* Of one device: the lowest bit of the first byte makes it a group's, and the kernel takes another address then. */
 static bool is_mac(const char *s) {
         static const char hex[] = "0123456789abcdefABCDEF";
 
+        if (*s && s[1] && strchr("13579bdfBDF", s[1]))
+                return false;
         for (int i = 0; i < 6; i++, s += 3)
                 if (!*s || !s[1] || !strchr(hex, s[0]) || !strchr(hex, s[1]) || s[2] != (i < 5 ? ':' : 0))
                         return false;
@@ -97,8 +100,7 @@ static bool is_path(const char *s) {
         return s[0] == '/' && is_text(s);
 }
 
-/* A unix socket's: 108 bytes with the NUL. */
-
+/* A unix socket's path has up to 107 bytes. */
 static bool is_address(const char *s) {
         return is_path(s) ? strlen(s) < 108 : is_text(s) && strlen(s) < 256;
 }
@@ -136,7 +138,7 @@ static const struct {
         {"fd",            FD,                 FD,                      is_decimal,   "a number"},
         {"vnl",           VDE,                VDE,                     is_text,      "a virtual network locator, such as vde:///run/switch or slirp://"},
         {"ifup",          TAP | HYBRID | RAW, 0,                       is_path,      "a program's absolute path"},
-        {"mac",           ALL,                0,                       is_mac,       "a MAC address, such as 52:54:00:12:34:56"},
+        {"mac",           ALL,                0,                       is_mac,       "a MAC address of one device, such as 52:54:00:12:34:56"},
         {"mtu",           ALL,                0,                       is_mtu,       "a number from 68 to 65535"},
         {"gro",           ALL,                0,                       is_bool,      "0 or 1"},
         {"vec",           ALL,                0,                       is_bool,      "0 or 1"},
@@ -245,4 +247,24 @@ int vector_split(char *text, VectorOptions *ret, const char **ret_problem) {
         }
         *ret = o;
         return 0;
+}
+
+int vector_paths(const char *options, int (*function)(void *userdata, const char *path), void *userdata) {
+        _cleanup_free_ char *copy = strdup(options);
+        const char *problem;
+        VectorOptions o;
+        int r;
+
+        if (!copy)
+                return -ENOMEM;
+        r = vector_split(copy, &o, &problem);
+        for (size_t i = 0; r >= 0 && i < VECTOR_KEYS; i++) {
+                const char *path = o.values[i], *scheme = path ? strstr(path, "://") : NULL; /* vde:///run/switch */
+
+                if (scheme)
+                        path = scheme + strlen("://");
+                if (path && path[0] == '/')
+                        r = function(userdata, path);
+        }
+        return r;
 }

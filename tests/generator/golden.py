@@ -38,7 +38,7 @@ PATHS = {  # as want/ has them
     'SYSTEM_UNIT_DIR': '/lib/systemd/system',
     'USER_UNIT_DIR': '/usr/lib/systemd/user',
 }
-MESSAGE = re.compile(r'(/[^:]+(:\d+:\d+)?: (error|warning)|uml-generator): .')
+MESSAGE = re.compile(r'(/[^:]+(:\d+:\d+|\.conf:\d+)?: (error|warning)|uml-generator): .')
 
 
 # What git cannot hold

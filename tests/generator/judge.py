@@ -75,7 +75,10 @@ def check_accepted(guest, bed, unit):
     end = command.index('--') if '--' in command else len(command)
     options = dict(word.removeprefix('--').split('=', 1) for word in command[1:end] if '=' in word)
     expect('program', command[0], HELPER)
-    expect('options', set(options), OPTIONS)
+    more = {'log': guest.log and 'ssl0:append=on,path=' + guest.log, 'share': guest.share and 'x:' + guest.share}
+    expect('options', set(options), OPTIONS | {name for name, value in more.items() if value is not None})
+    for name, value in more.items():
+        expect(name, options.get(name), value)
     expect('definition', options.get('definition'), source)
     expect('name', options.get('name'), guest.stem)
     expect('uuid', *uuids(guest, options.get('uuid', '')))
@@ -161,7 +164,8 @@ def long_guests(length):
     long, path = '%' * length, ('/' + '%' * 99) * (length // 100)
     return [texts.Guest('title', 'title', title=long), texts.Guest('kernel', 'kernel', kernel=path),
             texts.Guest('initrd', 'initrd', initrd=path), texts.Guest('root', 'root', root=long + ' '),
-            texts.Guest('cmdline', 'cmdline', cmdline=long), texts.Guest('disk', 'disk', disks=(path,)),
+            texts.Guest('cmdline', 'cmdline', cmdline=long), texts.Guest('option', 'option', option=long),
+            texts.Guest('log', 'log', log=path), texts.Guest('share', 'share', share=path), texts.Guest('disk', 'disk', disks=(path,)),
             texts.Guest('name', 'name' + long), texts.Guest('uuid', 'uuid', uuid=long)]
 
 

@@ -20,7 +20,7 @@ NONCHARACTERS = ('\ufdd0', '\ufdef', '\U0001fffe', '\U0010ffff')  # XML, and UTF
 NAME = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 CONTROL_CHARACTER = re.compile('[\x00-\x1f\x7f-\x9f]')
-FIELDS = ('title', 'kernel', 'initrd', 'root', 'cmdline', 'disk', 'uuid', 'name')
+FIELDS = ('title', 'kernel', 'initrd', 'root', 'cmdline', 'disk', 'uuid', 'name', 'log', 'share', 'option')
 
 
 @dataclasses.dataclass
@@ -35,6 +35,9 @@ class Guest:
     initrd: str | None = None
     root: str | None = None
     cmdline: str | None = None
+    option: str | None = None
+    log: str | None = None
+    share: str | None = None
     disks: tuple = ()
 
 
@@ -58,7 +61,7 @@ class Maker:
     def field(self, name, tokens):
         """An absolute path, mostly, where there must be one."""
         text = self.text(tokens)
-        if name in ('kernel', 'initrd', 'disk') and self.random.random() < 0.95:
+        if name in ('kernel', 'initrd', 'disk', 'log', 'share') and self.random.random() < 0.95:
             text = '/' + text
         return text
 
@@ -77,7 +80,7 @@ class Maker:
         """wild: the tokens of one field's text; the others hold what may stand there."""
         stem = self.stem()
         guest = Guest(stem, stem)
-        for field in ('title', 'kernel', 'initrd', 'root', 'cmdline'):
+        for field in ('title', 'kernel', 'initrd', 'root', 'cmdline', 'option', 'log', 'share'):
             if field == 'kernel' or self.random.random() < 0.7:
                 setattr(guest, field, self.good(field))
         guest.uuid = self.random.choice((None, self.uuid()))
@@ -113,7 +116,12 @@ def definition(guest, maker):
 
     disks = ''.join(f'<disk><source file="{escape(path, maker, True)}"/><target dev="ubd{i}"/></disk>'
                     for i, path in enumerate(guest.disks))
-    return ("<domain type='uml'>" + element('name', guest.name) + element('uuid', guest.uuid) + element('title', guest.title)
+    if guest.log is not None:
+        disks += f'<serial type="null"><log file="{escape(guest.log, maker, True)}"/></serial>'
+    if guest.share is not None:
+        disks += f'<filesystem><source dir="{escape(guest.share, maker, True)}"/><target dir="/x"/></filesystem>'
+    option = '<metadata><option xmlns="urn:uml-systemd:1">' + escape(guest.option, maker, False) + '</option></metadata>' if guest.option is not None else ''
+    return ("<domain type='uml'>" + option + element('name', guest.name) + element('uuid', guest.uuid) + element('title', guest.title)
             + '<memory>65536</memory><os>' + element('kernel', guest.kernel) + element('initrd', guest.initrd)
             + element('root', guest.root) + element('cmdline', guest.cmdline) + f'</os><devices>{disks}</devices></domain>\n')
 
@@ -131,6 +139,9 @@ RULES = {  # what a text must be, other than free of control characters
     'root': lambda text: text and not any(c in text for c in ' "'),
     'cmdline': lambda text: text.count('"') % 2 == 0,
     'disk': lambda text: is_path(text, ' ",:'),
+    'log': lambda text: is_path(text, ''),
+    'share': lambda text: is_path(text, ' ",:'),
+    'option': lambda text: text != '' and text.count('"') % 2 == 0,
     'uuid': lambda text: re.fullmatch('[0-9A-Fa-f]{32}', stripped(text).replace('-', '')),
 }
 
@@ -160,11 +171,13 @@ def kernel_command(guest):
     return ([guest.kernel, 'mem=65536K']
             + ([f'initrd={guest.initrd}'] if guest.initrd is not None else [])
             + ([f'root={guest.root}'] if guest.root is not None else [])
+            + (['uml.share=/x:/x'] if guest.share is not None else [])
             + [f'ubd{i}d={path}' for i, path in enumerate(guest.disks)]
+            + ([guest.option] if guest.option is not None else [])
             + split(guest.cmdline or ''))
 
 
 def mounts(guest):
     """Paths as systemd simplifies them."""
-    paths = (guest.kernel, guest.initrd, *guest.disks)
+    paths = (guest.kernel, guest.initrd, guest.log, guest.share, *guest.disks)
     return {'/' + '/'.join(part for part in path.split('/') if part not in ('', '.')) for path in paths if path}

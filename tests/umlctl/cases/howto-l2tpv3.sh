@@ -1,0 +1,1 @@
+/opt/linux mem=1G umid=tunnel ubd0=/srv/root.cow,/srv/root.img vec0:transport=l2tpv3,udp=1,src=127.0.0.1,dst=127.0.0.1,srcport=1706,dstport=1707,depth=128,rx_session=0xffffffff,tx_session=0xffff root=/dev/ubda

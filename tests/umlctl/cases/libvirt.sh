@@ -1,0 +1,1 @@
+/home/berrange/linux-uml-2.6.26-x86_64 mem=500000K umid=demo uml_dir=/var/run/libvirt/uml-guest ubd0=/home/berrange/FedoraCore6-AMD64-root_fs con0=pts con1=none con2=none con3=none con4=none con5=none con6=none con7=none con8=none con9=none con10=none con11=none con12=none con13=none con14=none con15=none ssl0=none ssl1=none ssl2=none ssl3=none

@@ -1,0 +1,2 @@
+cd /srv/uml
+linux mem=64M
