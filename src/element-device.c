@@ -23,10 +23,15 @@ static void check_rights(Reader *r, xmlNode *n) {
 
 bool begin_filesystem(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type");
+        xmlNode *source = reader_child(n, "source");
 
         r->device = (Device) {.first_directive = r->domain->n_directives};
         if (type && !streq(type, "mount")) {
                 warning(r, n, "<filesystem>: type '%s' is left out: UML shares directories (type mount)", type);
+                return false;
+        }
+        if (source && reader_has_attribute(source, "socket")) {
+                warning(r, n, "<filesystem> is left out: its server, at a socket, is for virtiofs, and UML shares directories");
                 return false;
         }
         if (r->domain->n_shares >= DOMAIN_SHARES_MAX) {

@@ -76,7 +76,7 @@ bool begin_interface_mac(Reader *r, xmlNode *n) {
         if (first & 1)
                 error(r, n, "<mac>: address '%s' is a multicast address", address);
         else if (first == 0xfe)
-                error(r, n, "<mac>: address '%s' begins with fe, which is for the host's side of a tap", address);
+                warning(r, n, "<mac>: address '%s' begins with fe, which is for the host's side of a tap: where both have the same, the guest hears nothing", address);
         free(r->device.mac);
         r->device.mac = TAKE_PTR(address);
         return true;
