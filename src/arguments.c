@@ -100,7 +100,10 @@ static int put_shares(const Domain *d, bool native, PutArgument put, void *userd
         return r;
 }
 
-/* Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic number of a
+/* Flag t for a transient disk: its COW file is on a tmpfs, which cannot zero a range; Linux 6.1 says so on the console for
+ * each try.
+ *
+ * Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic number of a
  * COW file for one, and opens the backing file that it names: a guest could write itself a way to any file of the host
  * that the kernel's user can read. */
 static int put_disk(const Disk *disk, PutArgument put, void *userdata) {
@@ -114,7 +117,7 @@ static int put_disk(const Disk *disk, PutArgument put, void *userdata) {
                 backing = disk->path;
         }
         (void) snprintf(flags, sizeof(flags), "%s%s%s%s%s", disk->readonly ? "r" : "", disk->sync ? "s" : "", disk->shareable ? "c" : "",
-                        disk->keep ? "t" : "", pair ? "" : "d");
+                        disk->keep || disk->transient ? "t" : "", pair ? "" : "d");
         return put_format(put, userdata, "ubd%u%s=%s%s%s%s%s", disk->index, flags, path, backing || disk->serial ? "," : "", backing ?: "",
                           disk->serial ? "," : "", disk->serial ?: "");
 }
@@ -125,14 +128,6 @@ static int put_strings(char *const *strings, size_t n, PutArgument put, void *us
         for (size_t i = 0; r >= 0 && i < n; i++)
                 r = put(userdata, strings[i]);
         return r;
-}
-
-/* What follows the first "--" is init's, further ones among it. */
-static bool has_dashes(char *const *strings, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (streq(strings[i], "--"))
-                        return true;
-        return false;
 }
 
 static bool has_root_share(const Domain *d) {
@@ -169,11 +164,39 @@ int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userda
                 r = put_format(put, userdata, "init=%s", d->init);
         if (r >= 0)
                 r = put_strings(d->cmdline, d->n_cmdline, put, userdata);
-        if (r >= 0 && d->n_init_arguments > 0 && !has_dashes(d->cmdline, d->n_cmdline))
+        if (r >= 0 && d->n_init_arguments > 0)
                 r = put(userdata, "--");
         if (r >= 0)
                 r = put_strings(d->init_arguments, d->n_init_arguments, put, userdata);
         return r;
+}
+
+static bool any_begins(char *const *strings, size_t n, const char *prefix) {
+        for (size_t i = 0; i < n; i++)
+                if (after_prefix(strings[i], prefix))
+                        return true;
+        return false;
+}
+
+int keep_kernel_defaults(Domain *d) {
+        char *console;
+
+        if (d->n_init_arguments == 0)
+                return 0;
+        if (!d->root && !has_root_share(d) && !any_begins(d->cmdline, d->n_cmdline, "root=") && !any_begins(d->options, d->n_options, "root=")) {
+                d->root = strdup("98:0");
+                if (!d->root)
+                        return -ENOMEM;
+        }
+        if (any_begins(d->cmdline, d->n_cmdline, "console=") || any_begins(d->options, d->n_options, "console="))
+                return 0;
+        console = strdup("console=tty0");
+        if (!console || grow(&d->cmdline, d->n_cmdline, sizeof(char *)) < 0) {
+                free(console);
+                return -ENOMEM;
+        }
+        d->cmdline[d->n_cmdline++] = console;
+        return 0;
 }
 
 static int add_length(void *userdata, const char *argument) {

@@ -34,5 +34,9 @@ const char *reserved_argument(const char *item);
 typedef int (*PutArgument)(void *userdata, const char *argument);
 int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userdata);
 
+/* UML appends root=98:0 and console=tty0 where they are not given: behind "--", where they are lost on the kernel and init's
+ * to wonder about. Gives a domain with arguments for init both, if it has them not. -ENOMEM. */
+int keep_kernel_defaults(Domain *d);
+
 /* Bytes of all of them, with one separator each. */
 size_t kernel_arguments_length(const Domain *d);

@@ -130,6 +130,15 @@ static void check_memory(Reader *r, xmlNode *root) {
                 d->memory = r->maximum_memory;
 }
 
+/* The helper's hostfs= is what the shares are confined by; of two, UML takes the last. */
+static void check_hostfs(Reader *r) {
+        const Domain *d = r->domain;
+
+        for (size_t i = 0; d->n_shares > 0 && i < d->n_cmdline + d->n_options; i++)
+                if (after_prefix(i < d->n_cmdline ? d->cmdline[i] : d->options[i - d->n_cmdline], "hostfs="))
+                        error(r, r->os, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
+}
+
 static void check_root(Reader *r) {
         const Domain *d = r->domain;
 
@@ -166,6 +175,28 @@ static void complete(Reader *r) {
                 warning(r, r->os, "<os> names no <kernel>, nor does uml.conf; the guest boots " DEFAULT_KERNEL);
 }
 
+/* What follows a "--" in <cmdline> is init's, before what <initarg> gives it. */
+static void split_dashes(Reader *r) {
+        Domain *d = r->domain;
+        char **rest = NULL;
+        size_t n = 0, k = 0;
+
+        while (k < d->n_cmdline && !streq(d->cmdline[k], "--"))
+                k++;
+        if (k == d->n_cmdline)
+                return;
+        rest = reallocarray(d->init_arguments, d->n_cmdline + d->n_init_arguments, sizeof(char *));
+        if (!reader_allocated(r, rest))
+                return;
+        n = d->n_cmdline - k - 1;
+        memmove(rest + n, rest, d->n_init_arguments * sizeof(char *));
+        memcpy(rest, d->cmdline + k + 1, n * sizeof(char *));
+        free(d->cmdline[k]);
+        d->n_cmdline = k;
+        d->init_arguments = rest;
+        d->n_init_arguments += n;
+}
+
 static void check_domain(Reader *r, xmlNode *root) {
         Domain *d = r->domain;
         size_t length;
@@ -175,9 +206,13 @@ static void check_domain(Reader *r, xmlNode *root) {
         check_memory(r, root);
         if (!r->os)
                 error(r, root, "<os> is missing; it may hold no more than <type>uml</type>");
+        split_dashes(r);
         disks_number(r);
         check_tuning(r);
         check_root(r);
+        check_hostfs(r);
+        if (keep_kernel_defaults(d) < 0)
+                r->reporter.out_of_memory = true;
         complete(r);
         if (r->reporter.failed || r->reporter.out_of_memory)
                 return;

@@ -55,7 +55,7 @@ typedef struct Disk {
         bool shareable; /* no lock */
         bool transient; /* what the guest writes goes into TRANSIENT_COW in its runtime directory */
         bool sync;      /* each write reaches the host's disk before the guest hears of it */
-        bool keep;      /* the guest's discards are ignored */
+        bool keep;      /* the guest's discards are ignored; as they are with transient */
         bool optional;  /* the guest starts without it if the file is not there */
 } Disk;
 

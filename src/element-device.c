@@ -14,6 +14,13 @@ static Share *this_share(Reader *r) {
         return &r->domain->shares[r->domain->n_shares - 1];
 }
 
+static void check_rights(Reader *r, xmlNode *n) {
+        if (reader_attribute_is(n, "accessmode", "mapped") || reader_attribute_is(n, "accessmode", "squash"))
+                warning(r, n, "<filesystem>: accessmode is ignored: with hostfs the guest does what its user on the host may, and sees the host's owners");
+        if (r->context->user && reader_child(n, "readonly"))
+                warning(r, n, "<filesystem>: <readonly/> is for the guest to keep to: a user's service manager cannot enforce it");
+}
+
 bool begin_filesystem(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type");
 
@@ -26,6 +33,7 @@ bool begin_filesystem(Reader *r, xmlNode *n) {
                 error(r, n, "<filesystem>: one too many; a guest can have %d", DOMAIN_SHARES_MAX);
                 return false;
         }
+        check_rights(r, n);
         return reader_allocated(r, domain_add_share(r->domain));
 }
 

@@ -244,5 +244,7 @@ void end_disk(Reader *r, xmlNode *n) {
         check_pair(r, n, disk);
         if (disk->readonly)
                 disk->transient = false; /* nothing is written */
+        if (disk->transient)
+                disk->keep = false; /* it is so anyway */
         reader_end_device(r, disk->path);
 }

@@ -228,7 +228,7 @@ bool begin_initenv(Reader *r, xmlNode *n) {
         _cleanup_free_ char *name = reader_attribute(r, n, "name"), *value = kernel_word(r, n);
         char *s = NULL;
 
-        if (!name || !*name || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")]) {
+        if (!name || !*name || (*name >= '0' && *name <= '9') || name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")]) {
                 error(r, n, "<initenv>: name '%s' is not that of an environment variable", name ?: "");
                 return true;
         }
@@ -253,11 +253,13 @@ bool begin_option(Reader *r, xmlNode *n) {
                 return true;
         k = command_line_split(s, &parts, &n_parts);
         if (k == -ENOMEM)
-                r->out_of_memory = true;
+                r->reporter.out_of_memory = true;
         else if (k < 0)
                 error(r, n, "<option>: a quote (\") is opened and not closed");
         for (size_t i = 0; i < n_parts; i++) {
                 check_reserved(r, n, parts[i]);
+                if (streq(parts[i], "--"))
+                        error(r, n, "<option>: '--' is refused: what init is to get stands in <initarg>");
                 free(parts[i]);
         }
         free(parts);

@@ -159,7 +159,7 @@ void end_interface(Reader *r, xmlNode *n) {
         r->quiet = false;
         if (index >= DOMAIN_VECTORS_MAX)
                 error(r, n, "<interface>: one too many; a guest can have %d", DOMAIN_VECTORS_MAX);
-        else if (vector_is_taken(r->domain, index))
+        else if (!r->device.refused && vector_is_taken(r->domain, index))
                 error(r, n, "<interface>: vec%u is taken by a <uml:vector>; give that another index", index);
         else if (!r->device.refused && r->device.dev) {
                 set_option(&options, "transport", "tap");
@@ -206,14 +206,10 @@ bool begin_vector(Reader *r, xmlNode *n) {
                 warning(r, n, "<vector>: transport 'fd' is refused: this version of uml-systemd opens no devices for the guest; it is left out");
                 return true;
         }
-        while (vector_is_taken(r->domain, index))
-                index++;
-        if (reader_number(r, n, "index", DOMAIN_VECTORS_MAX - 1, &index) && vector_is_taken(r->domain, index))
+        if (!reader_has_attribute(n, "index")) /* a number that is counted would change with what comes before */
+                error(r, n, "<vector>: attribute index, the N of the guest's vecN, is missing");
+        else if (reader_number(r, n, "index", DOMAIN_VECTORS_MAX - 1, &index) && vector_is_taken(r->domain, index))
                 error(r, n, "<vector>: index %u is taken", index);
-        if (index >= DOMAIN_VECTORS_MAX) {
-                error(r, n, "<vector>: one too many; a guest can have %d", DOMAIN_VECTORS_MAX);
-                return true;
-        }
         for (size_t i = 0; vector_key(i); i++)
                 read_option(r, n, transport, i, &options, values);
         add_vector(r, n, index, &options);

@@ -111,6 +111,14 @@ static bool set_scheduler(Reader *r, xmlNode *n) {
 }
 
 bool begin_vcpusched(Reader *r, xmlNode *n) {
+        uint64_t vcpus[CPUS_MAX / 64] = {};
+
+        if (!reader_has_attribute(n, "vcpus"))
+                error(r, n, "<vcpusched> needs an attribute vcpus");
+        if (reader_cpuset(r, n, "vcpus", vcpus) && !(vcpus[0] & 1)) {
+                warning(r, n, "<vcpusched> is ignored: UML has vcpu 0 alone");
+                return true;
+        }
         return set_scheduler(r, n);
 }
 

@@ -106,7 +106,7 @@ const Element elements[] = {
         {"devices/disk/vendor", .repeats = true, .ignored = "UML's disks have no such property"},
         {"devices/disk/wwn", .repeats = true, .ignored = "UML's disks have no such property"},
         {"devices/emulator", .repeats = true, .ignored = "UML needs no emulator; <kernel> is the program that runs"},
-        {"devices/filesystem", "type accessmode:passthrough|mapped|squash fmode dmode", begin_filesystem, end_filesystem, true},
+        {"devices/filesystem", "type accessmode:passthrough|mapped|squash", begin_filesystem, end_filesystem, true},
         {"devices/filesystem/binary", .repeats = true, .ignored = "hostfs has no server"},
         {"devices/filesystem/driver", "type name", begin_filesystem_driver},
         {"devices/filesystem/idmap", .repeats = true, .ignored = "hostfs shows the host's owners"},

@@ -62,6 +62,8 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                 return;
         }
         if (disk->transient)
+                disk->keep = false; /* means nothing more */
+        if (disk->transient)
                 warning(i, "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
                         path, path);
         else if (*backing)
@@ -133,8 +135,10 @@ static void add_vector(Import *i, unsigned index, const VectorOptions *options) 
                 error(i, "'%s': %s= is missing; expected %s", i->word->text, missing, vector_expected(missing));
                 return;
         }
-        if (streq(transport, "fd"))
-                warning(i, "'%s': a service has no descriptor but the first three; the guest will see no network there", i->word->text);
+        if (streq(transport, "fd")) {
+                warning(i, "'%s' is left out: a service has no descriptors but the first three, and this version of uml-systemd opens none for the guest", i->word->text);
+                return;
+        }
         r = vector_join(options, &text);
         if (r == -E2BIG)
                 error(i, "'%s': more than %d options, for which the kernel has no room", i->word->text, VECTOR_OPTIONS_MAX);

@@ -292,7 +292,9 @@ static bool take_hinted(Import *i, const char *value, char ***array, size_t *n, 
                 i->word = &i->command.words[i->at++];
                 if (!check_plain(i, i->word->text))
                         continue;
-                if (!spaces && has_bare_space(i->word->text))
+                if (streq(i->word->text, "--"))
+                        error(i, "'--' cannot stand here: it ends the kernel's arguments");
+                else if (!spaces && has_bare_space(i->word->text))
                         error(i, "'%s' is more than one item of <cmdline>; give each an argument of its own", i->word->text);
                 else
                         add_string(i, array, n, i->word->text);
@@ -357,7 +359,7 @@ bool native_is_understood(const char *argument) {
         for (size_t k = 0; k < ELEMENTSOF(arguments); k++)
                 if (match(arguments[k].pattern, argument))
                         return true;
-        return streq(argument, "--");
+        return false;
 }
 
 /* The rest: with spaces, it has to stay one argument. */
@@ -562,6 +564,8 @@ static void import(Import *i) {
         import_end_lines(i);
         import_end_shares(i);
         end_redirections(i);
+        if (keep_kernel_defaults(i->domain) < 0)
+                i->reporter.out_of_memory = true;
         end_length(i);
 }
 

@@ -3,6 +3,7 @@
 #include "escape.h"
 #include "unit.h"
 #include "util.h"
+#include "vector.h"
 
 #define START_MARGIN 30 /* seconds that the helper has beyond its own limit for the start, to say why it failed */
 
@@ -12,14 +13,6 @@
 static int put_line(FILE *f, const char *prefix, const char *s) {
         fputs_unlocked(" \\\n        ", f);
         return put_argument(f, prefix, s);
-}
-
-static int put_path(FILE *f, const char **separator, const char *path) {
-        if (!path)
-                return 0;
-        fputs_unlocked(*separator, f);
-        *separator = " ";
-        return put_word(f, path);
 }
 
 static int put_kernel_argument(void *userdata, const char *argument) {
@@ -123,28 +116,45 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
         return kernel_arguments(d, false, put_kernel_argument, f);
 }
 
+typedef struct Words {
+        FILE *f;
+        const char *separator;
+} Words;
+
+static int put_path(void *userdata, const char *path) {
+        Words *w = userdata;
+
+        if (!path)
+                return 0;
+        fputs_unlocked(w->separator, w->f);
+        w->separator = " ";
+        return put_word(w->f, path);
+}
+
 /* systemd mounts what is needed for these before it starts the guest. A disk that may be missing is none of them. */
 static int put_mounts(FILE *f, const Domain *d) {
         const char *const files[] = {d->kernel, d->initrd, d->dtb, d->memory_directory};
-        const char *separator = "RequiresMountsFor=";
+        Words w = {f, "RequiresMountsFor="};
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
-                r = put_path(f, &separator, files[i]);
+                r = put_path(&w, files[i]);
         for (size_t i = 0; r >= 0 && i < d->n_disks; i++) {
                 if (d->disks[i].optional)
                         continue;
-                r = put_path(f, &separator, d->disks[i].path);
+                r = put_path(&w, d->disks[i].path);
                 if (r >= 0)
-                        r = put_path(f, &separator, d->disks[i].backing);
+                        r = put_path(&w, d->disks[i].backing);
         }
         for (size_t i = 0; r >= 0 && i < d->n_shares; i++)
-                r = put_path(f, &separator, d->shares[i].source);
+                r = put_path(&w, d->shares[i].source);
         for (size_t i = 0; r >= 0 && i < d->n_consoles; i++) {
-                r = put_path(f, &separator, d->consoles[i].path);
+                r = put_path(&w, d->consoles[i].path);
                 if (r >= 0)
-                        r = put_path(f, &separator, d->consoles[i].log);
+                        r = put_path(&w, d->consoles[i].log);
         }
+        for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
+                r = vector_paths(d->vectors[i].options, put_path, &w);
         putc_unlocked('\n', f);
         return r;
 }
@@ -194,7 +204,8 @@ static int put_head(FILE *f, const char *source) {
 static void put_lifecycle(FILE *f, const Domain *d) {
         if (restarts(d->on_crash))
                 fputs_unlocked("Restart=on-failure\n", f);
-        if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash == LIFECYCLE_PRESERVE)
+        /* The kernel's working directory is where the host puts its core, unless it is told otherwise. */
+        if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE)
                 fputs_unlocked("RuntimeDirectoryPreserve=yes\n", f);
         if (dumps_core(d->on_crash))
                 fputs_unlocked("LimitCORE=infinity\n", f);
@@ -224,17 +235,28 @@ static int put_bind_directory(FILE *f, const char *path) {
 
         if (!path)
                 return 0;
-        directory = strndup(path, strrchr(path, '/') > path ? (size_t) (strrchr(path, '/') - path) : 1);
+        if (strrchr(path, '/') == path)
+                return put_bind(f, false, path); /* the root itself would be everything */
+        directory = strndup(path, (size_t) (strrchr(path, '/') - path));
         return directory ? put_bind(f, false, directory) : -ENOMEM;
 }
 
 static int put_disk_binds(FILE *f, const Disk *disk) {
+        if (disk->block && !disk->backing) {
+                fputs_unlocked("DeviceAllow=", f);
+                (void) put_word(f, disk->path); /* clean, as it can be bound */
+                fputs_unlocked(disk->readonly || disk->transient ? " r\n" : " rw\n", f);
+        }
         if (disk->backing) {
                 int r = put_bind_directory(f, disk->path);
 
                 return r < 0 ? r : put_bind(f, true, disk->backing);
         }
         return put_bind(f, disk->readonly || disk->transient, disk->path);
+}
+
+static int put_vector_path(void *userdata, const char *path) {
+        return put_bind_directory(userdata, path);
 }
 
 static int put_view(FILE *f, const Domain *d) {
@@ -245,7 +267,11 @@ static int put_view(FILE *f, const Domain *d) {
                 return 0;
         fputs_unlocked("TemporaryFileSystem=/:ro\n"
                        "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache\n"
-                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n", f);
+                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n"
+                       /* Without CAP_SYS_PTRACE, /proc/1/root is closed, to root too; these are left for owners and interfaces. */
+                       "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_ADMIN CAP_NET_RAW\n"
+                       "DevicePolicy=closed\n"
+                       "DeviceAllow=/dev/net/tun rw\n", f);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
                 r = put_bind(f, true, files[i]);
         for (size_t i = 0; r >= 0 && i < d->n_disks; i++)
@@ -257,6 +283,8 @@ static int put_view(FILE *f, const Domain *d) {
                 if (r >= 0)
                         r = put_bind_directory(f, d->consoles[i].log);
         }
+        for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
+                r = vector_paths(d->vectors[i].options, put_vector_path, f);
         return r >= 0 ? put_bind(f, false, d->memory_directory) : r;
 }
 

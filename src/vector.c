@@ -248,3 +248,23 @@ int vector_split(char *text, VectorOptions *ret, const char **ret_problem) {
         *ret = o;
         return 0;
 }
+
+int vector_paths(const char *options, int (*function)(void *userdata, const char *path), void *userdata) {
+        _cleanup_free_ char *copy = strdup(options);
+        const char *problem;
+        VectorOptions o;
+        int r;
+
+        if (!copy)
+                return -ENOMEM;
+        r = vector_split(copy, &o, &problem);
+        for (size_t i = 0; r >= 0 && i < VECTOR_KEYS; i++) {
+                const char *path = o.values[i], *scheme = path ? strstr(path, "://") : NULL; /* vde:///run/switch */
+
+                if (scheme)
+                        path = scheme + strlen("://");
+                if (path && path[0] == '/')
+                        r = function(userdata, path);
+        }
+        return r;
+}

@@ -40,3 +40,7 @@ int vector_join(const VectorOptions *options, char **ret);
 /* Takes such a text apart, in place. -EINVAL: not a list of KEY=VALUE with known keys; -EEXIST: a key is given twice; then
  * ret_problem is the part in question. */
 int vector_split(char *text, VectorOptions *ret, const char **ret_problem);
+
+/* Calls the function for each path among the options of a device, which need not be there: sockets, programs, files. Stops
+ * at and returns the first negative result; -ENOMEM. */
+int vector_paths(const char *options, int (*function)(void *userdata, const char *path), void *userdata);

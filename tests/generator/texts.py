@@ -141,7 +141,7 @@ RULES = {  # what a text must be, other than free of control characters
     'disk': lambda text: is_path(text, ' ",:'),
     'log': lambda text: is_path(text, ''),
     'share': lambda text: is_path(text, ' ",:'),
-    'option': lambda text: text != '',
+    'option': lambda text: text != '' and text.count('"') % 2 == 0,
     'uuid': lambda text: re.fullmatch('[0-9A-Fa-f]{32}', stripped(text).replace('-', '')),
 }
 

@@ -214,7 +214,7 @@ def check_directories(umlctl, directory):
 
 
 def check_usage(umlctl):
-    wrong = [[], ['nothing'], ['validate'], ['validate', '--user', 'x'], ['domxml-to-native', 'uml-argv'], ['domxml-to-native', 'qemu-argv', 'x'],
+    wrong = [[], ['nothing'], ['validate'], ['validate', '--name=x', 'x'], ['domxml-to-native', 'uml-argv'], ['domxml-to-native', 'qemu-argv', 'x'],
              ['domxml-from-native', 'uml-argv', 'x', 'y'], ['--nonsense'], ['validate', '--user', '--system', 'x']]
     problems = [f'{arguments}: {result}' for arguments in wrong
                 if (result := umlctl(*arguments)).returncode != 2 or result.stdout or not result.stderr]

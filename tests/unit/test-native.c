@@ -71,7 +71,7 @@ static const struct {
         {"ubd0r=/cow:/back:S", "mem=65536K ubd0r=/cow,/back,S", "", ""},
         {"ubd=sync ubd0d=/a", "mem=65536K ubd0sd=/a", "", ""},
         {"ubd0=/a", "mem=65536K ubd0d=/a", "", "1:19: warning: ubd0: the file is taken as an image; were it a COW file, write its backing file after a comma\n"},
-        {"ubd3=ubd3.cow,/a", "mem=65536K ubd3=ubd3.cow,/a", "",
+        {"ubd3=ubd3.cow,/a", "mem=65536K ubd3t=ubd3.cow,/a", "",
          "1:19: warning: 'ubd3.cow' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./ubd3.cow\n"},
         {"ubd2=ubd3.cow,/a", "mem=65536K ubd2=/d/ubd3.cow,/a", "", "1:19: warning: disk 'ubd3.cow' is taken as /d/ubd3.cow\n"},
         /* shares */
@@ -88,10 +88,10 @@ static const struct {
         /* what is not of the guest's is for its kernel, in order */
         {"console=tty0 conx=1 sslx=1 ethx=1 vecx:1 vec=1 memory=1 quiet", "mem=65536K", "console=tty0 conx=1 sslx=1 ethx=1 vecx:1 vec=1 memory=1 quiet", ""},
         {"'a b' c 'd e'", "mem=65536K", "uml.options=2 'a b' 'd e' c", ""},
-        {"init=/sbin/init quiet -- a '\"b c\"' --", "mem=65536K", "init=/sbin/init quiet -- a '\"b c\"' --", ""},
+        {"init=/sbin/init quiet -- a '\"b c\"' --", "mem=65536K root=98:0", "init=/sbin/init quiet console=tty0 -- a '\"b c\"' --", ""},
         {"init=sh", "mem=65536K", "uml.cmdline=1 init=sh", ""},
-        {"uml.options=2 stderr=1 init=/x init=/y uml.cmdline=3 root=/z -- ubd0=/a -- b", "mem=65536K",
-         "uml.options=2 stderr=1 init=/x init=/y uml.cmdline=3 root=/z -- ubd0=/a -- b", ""},
+        {"uml.options=2 stderr=1 init=/x init=/y uml.cmdline=2 root=/z rw -- b", "mem=65536K",
+         "uml.options=2 stderr=1 init=/x init=/y uml.cmdline=3 root=/z rw console=tty0 -- b", ""},
 };
 
 static void test_good(void **state) {
@@ -262,7 +262,7 @@ static void test_xml(void **state) {
         assert_non_null(d);
         free(text);
         text = written(d, true);
-        assert_int_equal(domain_read_xml(text, strlen(text), "x", on_report, NULL, &copy), 0);
+        assert_int_equal(domain_read_xml(text, strlen(text), &(DomainContext) {.stem = "x"}, on_report, NULL, &copy), 0);
         assert_string_equal(messages, "");
         assert_true(native_equal(d, copy));
         domain_free(d);
