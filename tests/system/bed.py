@@ -6,6 +6,7 @@ Nothing here waits by sleeping: systemd-nspawn tells when the container is up, j
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import re
 import select
@@ -166,7 +167,9 @@ class Container:
 
 
 class Console:
-    """One end of a guest's console: a connected stream socket."""
+    """One end of a guest's console: a connected stream socket. What it shows first is the last output before it came."""
+
+    numbers = itertools.count()
 
     def __init__(self, sock):
         self.socket, self.unread = sock, ''
@@ -194,9 +197,10 @@ class Console:
 
     def run(self, command, timeout=60):
         """Output of a shell command that succeeds in the guest; a shell's prompt has been seen."""
-        self.send(f'{command}; echo "status=$?."')
-        output = self.expect(r'status=\d+\.', timeout)
-        if not output.endswith('status=0.'):
+        word = f'status-{next(self.numbers)}'  # not that of an earlier command
+        self.send(f'{command}; echo "{word}=$?."')
+        output = self.expect(rf'{word}=\d+\.', timeout)
+        if not output.endswith(f'{word}=0.'):
             raise Failure(f'{command} failed in the guest: {output!r}')
         return output
 

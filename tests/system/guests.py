@@ -182,6 +182,7 @@ class Guest:
         """A console with a root shell of the guest."""
         self.wait(LOGIN)
         console = self.console()
+        console.expect(r'login: ?\Z')  # the present one, not one of an earlier boot
         console.send('root')
         console.expect('# ')
         return console

@@ -112,5 +112,6 @@ def console_pty(guest):
     with guest.manager.container.popen(command, guest.manager.user, stdin=far, stdout=far), near:
         far.close()
         console = bed.Console(near)
+        console.expect(r'login: ?\Z')
         console.send('')
         console.expect('login: ')
