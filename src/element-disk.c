@@ -24,6 +24,13 @@ static bool has_format(xmlNode *n, const char *format) {
         return driver && reader_attribute_is(driver, "type", format);
 }
 
+static bool has_awkward_path(xmlNode *n) {
+        xmlNode *source = reader_child(n, "source");
+        _cleanup_free_ char *file = source ? (char *) xmlGetNoNsProp(source, (const xmlChar *) "file") : NULL;
+
+        return file && file[strcspn(file, DISK_SEPARATORS)];
+}
+
 /* Why UML cannot have this disk, or NULL. */
 static const char *refusal(xmlNode *n, const char *type, const char *format) {
         if (reader_attribute_is(n, "device", "floppy"))
@@ -34,6 +41,8 @@ static const char *refusal(xmlNode *n, const char *type, const char *format) {
                 return "a UML disk is of type file or block";
         if (format && !streq(format, "raw") && !streq(format, "cow"))
                 return "UML reads raw images, and its own copy-on-write files (cow); convert it with `qemu-img convert -O raw`";
+        if (!is_uml_disk(n) && has_awkward_path(n))
+                return "its path has a character that separates options on a UML command line; rename the file, or link to it";
         return NULL;
 }
 
@@ -215,7 +224,9 @@ bool begin_disk_serial(Reader *r, xmlNode *n) {
         static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
         _cleanup_free_ char *s = reader_word(r, n);
 
-        if (s && s[strspn(s, letters)])
+        if (s && s[strspn(s, letters)] && !is_uml_disk(n->parent))
+                warning(r, n, "<serial>: '%s' is ignored: a UML disk's is of A-Z a-z 0-9 _ . + -", s);
+        else if (s && s[strspn(s, letters)])
                 error(r, n, "<serial>: '%s' is refused: a disk's serial is of A-Z a-z 0-9 _ . + -", s);
         else if (s)
                 this_disk(r)->serial = TAKE_PTR(s);

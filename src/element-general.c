@@ -119,11 +119,12 @@ bool begin_vcpu(Reader *r, xmlNode *n) {
         if (!reader_content_number(r, n, 1, 4096, &count))
                 return false;
         r->tuning.vcpus = (unsigned) count;
+        (void) reader_number(r, n, "current", count, &r->tuning.vcpus);
         r->tuning.has_cpuset = reader_cpuset(r, n, "cpuset", r->tuning.cpuset);
         if (reader_attribute_is(n, "placement", "auto"))
                 warning(r, n, "<vcpu>: placement 'auto' is ignored: nothing here asks numad; give a cpuset");
         if (count > 1)
-                warning(r, n, "vcpu %u: the guest has one CPU, as UML kernels are built today", r->tuning.vcpus);
+                warning(r, n, "vcpu %u: the guest has one CPU, as UML kernels are built today", (unsigned) count);
         return true;
 }
 
@@ -277,7 +278,10 @@ static bool set_lifecycle(Reader *r, xmlNode *n, LifecycleAction last, Lifecycle
                 return false;
         if (lifecycle_action_from_string(s, &action) >= 0 && action <= last)
                 *ret = action;
-        else
+        else if (streq(s, "rename-restart")) {
+                warning(r, n, "<%s>: 'rename-restart' is ignored: a guest has the name of its file; it is restarted", node_name(n));
+                *ret = LIFECYCLE_RESTART;
+        } else
                 error(r, n, "<%s>: '%s' is none of destroy, restart, preserve%s", node_name(n), s,
                       last > LIFECYCLE_PRESERVE ? ", coredump-destroy, coredump-restart" : "");
         return true;

@@ -252,7 +252,7 @@ const Element elements[] = {
         {"throttlegroups", .repeats = true, .ignored = "UML has no such features of a machine"},
         {"title", "", begin_title},
         {"uuid", "", begin_uuid},
-        {"vcpu", "placement:static|auto cpuset", begin_vcpu},
+        {"vcpu", "placement:static|auto cpuset current", begin_vcpu},
         {"vcpus", .repeats = true, .ignored = "UML has one CPU"},
 };
 

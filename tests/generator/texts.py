@@ -10,7 +10,7 @@ import re
 import uuid
 
 # What a unit file, systemd's command lines, a shell or a UML command line could take for more than text.
-ORDINARY = ('a', 'B', '7', '-', '_', '.x', 'é', '日本', '🐧', '\u00a0', '\u2028', '\ufeff', '\u00ad', '/', '//', '=', '~')
+ORDINARY = ('a', 'B', '7', '-', '_', '.x', 'é', '日本', '🐧', '\u00a0', '\u2028', '\ufeff', '\u00ad', '/', '//', '=', '~', ' -- ')
 SYNTAX = ('"', '""', "'", "''", '`', '%', '%%', '%n', '%i', '%H', '%z', '$', '$$', '${X}', '$HOME', '$(id)', '\\', '\\\\', '\\x41',
           '\\n', '\\"', '\\;', '\\ ', ';', ' ; ', '#', ' # ', '*', '?', '[', ']', '{', '}', '(', ')', '|', '&', '<', '>', '!', '@',
           '+', ':', ',', '^', ']]>', '[Service]', 'ExecStart=', ' ', '  ')
@@ -141,7 +141,7 @@ RULES = {  # what a text must be, other than free of control characters
     'disk': lambda text: is_path(text, ' ",:'),
     'log': lambda text: is_path(text, ''),
     'share': lambda text: is_path(text, ' ",:'),
-    'option': lambda text: text != '' and text.count('"') % 2 == 0,
+    'option': lambda text: text != '' and text.count('"') % 2 == 0 and '--' not in split(text),
     'uuid': lambda text: re.fullmatch('[0-9A-Fa-f]{32}', stripped(text).replace('-', '')),
 }
 
@@ -166,15 +166,29 @@ def split(cmdline):
     return re.findall(r'(?:[^ "]|"[^"]*")+', cmdline)
 
 
+def for_init(guest):
+    """<cmdline> for the kernel, and what stands behind "--" for init."""
+    items = split(guest.cmdline or '')
+    end = items.index('--') if '--' in items else len(items)
+    return items[:end], items[end + 1:]
+
+
 def kernel_command(guest):
     """What follows `--` on the helper's command line."""
+    command, init = for_init(guest)
+    options = [guest.option] if guest.option is not None else []
+    root = guest.root
+    if init:  # what UML would append behind the arguments for init
+        if root is None and not any(item.startswith('root=') for item in command + options):
+            root = '98:0'
+        if not any(item.startswith('console=') for item in command + options):
+            command = [*command, 'console=tty0']
     return ([guest.kernel, 'mem=65536K']
             + ([f'initrd={guest.initrd}'] if guest.initrd is not None else [])
-            + ([f'root={guest.root}'] if guest.root is not None else [])
+            + ([f'root={root}'] if root is not None else [])
             + (['uml.share=/x:/x'] if guest.share is not None else [])
             + [f'ubd{i}d={path}' for i, path in enumerate(guest.disks)]
-            + ([guest.option] if guest.option is not None else [])
-            + split(guest.cmdline or ''))
+            + options + command + (['--', *init] if init else []))
 
 
 def mounts(guest):
