@@ -10,7 +10,7 @@ static void test_parse(void **state) {
                 const char *argument;
                 unsigned index;
                 const char *path, *backing;
-                bool readonly, raw, transient;
+                bool readonly, raw, transient, keep;
         } disks[] = {
                 {"ubd0=/a", 0, "/a", NULL, false, false, false},
                 {"ubd15rd=/a b", 15, "/a b", NULL, true, true, false},
@@ -20,7 +20,7 @@ static void test_parse(void **state) {
                 {"ubd1d=/a,,SERIAL", 1, "/a", NULL, false, true, false},
                 {"ubd1=/cow,/base", 1, "/cow", "/base", false, false, false},
                 {"ubd1c=/cow:/base:r=d", 1, "/cow", "/base", false, false, false},
-                {"ubd2=ubd2.cow,/base,S", 2, "ubd2.cow", "/base", false, false, true},
+                {"ubd2t=ubd2.cow,/base,S", 2, "ubd2.cow", "/base", false, false, true, true},
                 {"ubd3=ubd2.cow,/base", 3, "ubd2.cow", "/base", false, false, false},
                 {"ubd2d=ubd2.cow", 2, "ubd2.cow", NULL, false, true, false},
                 {"ubd0=", 0, "", NULL, false, false, false},
@@ -42,6 +42,7 @@ static void test_parse(void **state) {
                         assert_null(d.backing);
                 assert_int_equal(d.readonly, disks[i].readonly);
                 assert_int_equal(d.raw, disks[i].raw);
+                assert_int_equal(d.keep, disks[i].keep);
                 assert_int_equal(disk_is_transient(&d), disks[i].transient);
                 disk_argument_done(&d);
         }
