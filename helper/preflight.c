@@ -76,7 +76,8 @@ static const char *time_text(int64_t seconds, char ret[static 32]) {
 
 /* The kernel opens no COW whose backing file is not the very same as when it was made, by size and time. (With another path
  * it takes the one it is given, if these are right; else it takes whatever the COW names. So they must be.) */
-static void check_cow_header(Check *c, const DiskArgument *d, int cow, const struct stat *cow_st, int backing, const struct stat *backing_st) {
+static void check_cow_header(Check *c, const DiskArgument *d, int cow, const struct stat *cow_st, int backing,
+                             const struct stat *backing_st) {
         char stored_time[32], present_time[32];
         CowHeader h;
         off_t size;

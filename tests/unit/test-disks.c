@@ -25,7 +25,8 @@ static void test_parse(void **state) {
                 {"ubd2d=ubd2.cow", 2, "ubd2.cow", NULL, false, true, false},
                 {"ubd0=", 0, "", NULL, false, false, false},
         };
-        static const char *const others[] = {"ubd=sync", "ubd16=/a", "ubd999=/a", "ubdq=/a", "ubd0", "ubd", "ubd=", "ud0=/a", "initrd=/a", "root=ubd0=x", ""};
+        static const char *const others[] = {"ubd=sync", "ubd16=/a", "ubd999=/a", "ubdq=/a", "ubd0", "ubd", "ubd=", "ud0=/a",
+                                             "initrd=/a", "root=ubd0=x", ""};
         DiskArgument d;
 
         for (size_t i = 0; i < ELEMENTSOF(disks); i++) {
@@ -56,9 +57,10 @@ static void touch(const char *path) {
 
 static void test_prepare(void **state) {
         char directory[] = "/tmp/test-disks-XXXXXX";
-        const char *given[] = {"/linux", "ubd0d=/nowhere/a", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here", "ubdd=new.cow,/nowhere/b",
-                               "ubd4=new.cow,here", "ubd5d=here/below", "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here", NULL};
-        static const char *const left[] = {"/linux", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here", "ubd4=new.cow,here", "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here"};
+        const char *given[] = {"/linux", "ubd0d=/nowhere/a", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here",
+                               "ubdd=new.cow,/nowhere/b", "ubd4=new.cow,here", "ubd5d=here/below", "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here", NULL};
+        static const char *const left[] = {"/linux", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here", "ubd4=new.cow,here",
+                                           "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here"};
         Options o = {.arguments = (char **) given, .optional_disks = {true, true, true, true, true, true, false}};
         Journal *journal;
         size_t n;
