@@ -13,8 +13,10 @@ int main(void) {
 
         for (size_t i = 0; (path = domain_xml_element(i, &attributes, &ignored)); i++) {
                 printf("%s%s%s", path, ignored ? " ! " : "", ignored ?: "");
-                for (const char *p = attributes; *p; p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' '))
-                        printf(" %.*s", (int) strcspn(p, ": "), p);
+                for (const char *p = attributes; *p; p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' ')) {
+                        putchar(' ');
+                        fwrite(p, 1, strcspn(p, ": "), stdout);
+                }
                 putchar('\n');
         }
         return 0;

@@ -45,6 +45,7 @@ typedef struct Reader {
         Device device;
         unsigned n_interfaces;
         xmlNode *renamed[DOMAIN_DISKS_MAX]; /* targets of disks that get a number of their own, by disk */
+        unsigned left_out;                  /* bits: numbers of disks that the guest does not get */
         bool quiet; /* no warnings: one was given for the whole of what is being read */
 } Reader;
 

@@ -3,6 +3,9 @@
 /* The document's parts stand here in the order in which they stand in the document. A text of the domain's is written by
  * put_text() alone, as it may hold anything that XML has a meaning for. */
 
+#include <strings.h>
+
+#include "arguments.h"
 #include "domain-write.h"
 #include "domain-xml.h"
 #include "util.h"
@@ -79,7 +82,8 @@ static bool is_interface(const VectorOptions *o) {
                 n += o->values[i] != NULL;
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
                 n_words += vector_value(o, words[i]) != NULL;
-        return streq(vector_value(o, "transport") ?: "", "tap") && vector_value(o, "ifname") && n == n_words;
+        return streq(vector_value(o, "transport") ?: "", "tap") && vector_value(o, "ifname") && n == n_words &&
+               strncasecmp(vector_value(o, "mac") ?: "", "fe", 2) != 0; /* libvirt's, but not UML's, for the host's side */
 }
 
 /* The values stay in *ret_text, which the caller frees. */
@@ -165,13 +169,29 @@ static int put_metadata(FILE *f, const Domain *d, bool interfaces) {
         return r;
 }
 
+/* <initarg> holds no quotes, but <cmdline> does, after a "--". */
+static bool has_quoted_argument(const Domain *d) {
+        for (size_t i = 0; i < d->n_init_arguments; i++)
+                if (d->init_arguments[i][strcspn(d->init_arguments[i], KERNEL_SEPARATORS)])
+                        return true;
+        return false;
+}
+
 static void put_cmdline(FILE *f, const Domain *d) {
-        if (d->n_cmdline == 0)
+        bool quoted = has_quoted_argument(d);
+
+        if (d->n_cmdline == 0 && !quoted)
                 return;
         fputs_unlocked("    <cmdline>", f);
         for (size_t i = 0; i < d->n_cmdline; i++) {
                 fputs_unlocked(i > 0 ? " " : "", f);
                 put_text(f, d->cmdline[i]);
+        }
+        if (quoted)
+                fputs_unlocked(d->n_cmdline > 0 ? " --" : "--", f);
+        for (size_t i = 0; quoted && i < d->n_init_arguments; i++) {
+                putc_unlocked(' ', f);
+                put_text(f, d->init_arguments[i]);
         }
         fputs_unlocked("</cmdline>\n", f);
 }
@@ -187,7 +207,7 @@ static void put_os(FILE *f, const Domain *d) {
         put_element(f, indent, "root", d->root);
         put_cmdline(f, d);
         put_element(f, indent, "init", d->init);
-        for (size_t i = 0; i < d->n_init_arguments; i++)
+        for (size_t i = 0; i < d->n_init_arguments && !has_quoted_argument(d); i++)
                 put_element(f, indent, "initarg", d->init_arguments[i]);
         fputs_unlocked("  </os>\n", f);
 }

@@ -120,6 +120,20 @@ int domain_add_default_console(Domain *d) {
         return 0;
 }
 
+char *share_name_of_target(const char *target) {
+        size_t n;
+        char *name;
+
+        target += strspn(target, "/");
+        for (n = strlen(target); n > 0 && target[n - 1] == '/';)
+                n--;
+        name = n > 0 ? strndup(target, n) : strdup("root");
+        for (char *p = name; p && *p; p++)
+                if (*p == '/')
+                        *p = '-';
+        return name;
+}
+
 void domain_default_uuid(Domain *d, const char *seed) {
         /* The name space of this project's UUIDs; made once, at random. */
         static const uuid_t space = {0x6e, 0x1d, 0x0d, 0x3f, 0x52, 0x0b, 0x4a, 0x57,

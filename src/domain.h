@@ -150,6 +150,10 @@ Directive *domain_add_directive(Domain *d, const char *key);
 /* con0, as a pty, unless the domain has con0 already. -ENOMEM. */
 int domain_add_default_console(Domain *d);
 
+/* What a share is called if nothing else names it, which the caller frees: /mnt/data, and /mnt/data/, is mnt-data; / is root.
+ * NULL without memory. */
+char *share_name_of_target(const char *target);
+
 /* 1 to 63 of [A-Za-z0-9_.:-], beginning with a letter or digit: `uml@NAME.service` then needs no escaping. Not `*.xml`:
  * the guest's runtime directory would pass for a definition in /run/uml. */
 bool domain_name_is_valid(const char *name);

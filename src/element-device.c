@@ -23,10 +23,15 @@ static void check_rights(Reader *r, xmlNode *n) {
 
 bool begin_filesystem(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type");
+        xmlNode *source = reader_child(n, "source");
 
         r->device = (Device) {.first_directive = r->domain->n_directives};
         if (type && !streq(type, "mount")) {
                 warning(r, n, "<filesystem>: type '%s' is left out: UML shares directories (type mount)", type);
+                return false;
+        }
+        if (source && reader_has_attribute(source, "socket")) {
+                warning(r, n, "<filesystem> is left out: its server, at a socket, is for virtiofs, and UML shares directories");
                 return false;
         }
         if (r->domain->n_shares >= DOMAIN_SHARES_MAX) {
@@ -53,21 +58,6 @@ bool begin_filesystem_source(Reader *r, xmlNode *n) {
         return true;
 }
 
-/* /mnt/data, and /mnt/data/, is mnt-data in the guest's hostfs; / is root. */
-static char *share_name(const char *target) {
-        size_t n;
-        char *name;
-
-        target += strspn(target, "/");
-        for (n = strlen(target); n > 0 && target[n - 1] == '/';)
-                n--;
-        name = n > 0 ? strndup(target, n) : strdup("root");
-        for (char *p = name; p && *p; p++)
-                if (*p == '/')
-                        *p = '-';
-        return name;
-}
-
 bool begin_filesystem_target(Reader *r, xmlNode *n) {
         _cleanup_free_ char *dir = reader_attribute(r, n, "dir");
         Share *share = this_share(r);
@@ -79,7 +69,7 @@ bool begin_filesystem_target(Reader *r, xmlNode *n) {
                 return true;
         }
         share->target = reader_allocated(r, strdup(dir));
-        share->name = reader_allocated(r, share_name(dir));
+        share->name = reader_allocated(r, share_name_of_target(dir));
         if (!share->name)
                 return true;
         if (streq(share->name, ".") || streq(share->name, "..") || strlen(share->name) > NAME_MAX)

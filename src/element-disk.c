@@ -37,6 +37,29 @@ static const char *refusal(xmlNode *n, const char *type, const char *format) {
         return NULL;
 }
 
+/* Of another hypervisor's name, the last letter: vda is ubd0, which the guest calls /dev/ubda. */
+static unsigned index_of_letter(const char *dev) {
+        size_t n = strlen(dev);
+
+        return n > 0 && dev[n - 1] >= 'a' && dev[n - 1] <= 'p' ? (unsigned) (dev[n - 1] - 'a') : DOMAIN_DISKS_MAX;
+}
+
+/* Nothing else shall be found where the guest expects this disk. */
+static void leave_out(Reader *r, xmlNode *n) {
+        _cleanup_free_ char *dev = (char *) xmlGetNoNsProp(reader_child(n, "target"), (const xmlChar *) "dev");
+        unsigned index = dev ? index_of_letter(dev) : DOMAIN_DISKS_MAX;
+
+        if (index < DOMAIN_DISKS_MAX)
+                r->left_out |= 1U << index;
+}
+
+static bool is_empty_drive(xmlNode *n) {
+        xmlNode *source = reader_child(n, "source");
+
+        return reader_attribute_is(n, "device", "cdrom") &&
+               (!source || (!reader_has_attribute(source, "file") && !reader_has_attribute(source, "dev")));
+}
+
 bool begin_disk(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type"), *format = NULL;
         xmlNode *driver = reader_child(n, "driver");
@@ -53,9 +76,11 @@ bool begin_disk(Reader *r, xmlNode *n) {
         }
         if (reason) {
                 warning(r, n, "<disk>: type '%s', format '%s': the disk is left out: %s", type ?: "file", format ?: "raw", reason);
+                if (!reader_attribute_is(n, "device", "floppy") && !reader_attribute_is(n, "device", "cdrom"))
+                        leave_out(r, n);
                 return false;
         }
-        if (reader_attribute_is(n, "device", "cdrom") && !reader_child(n, "source")) {
+        if (is_empty_drive(n)) {
                 warning(r, n, "<disk device='cdrom'> is left out: the drive is empty, and UML's disks cannot be changed by hand");
                 return false;
         }
@@ -123,24 +148,39 @@ static bool index_is_taken(const Domain *d, unsigned index) {
         return false;
 }
 
-/* vda is ubd0 (/dev/ubda) if that is free: the letter stays. */
+static bool index_is_free(const Reader *r, unsigned index) {
+        return index < DOMAIN_DISKS_MAX && !(r->left_out >> index & 1) && !index_is_taken(r->domain, index);
+}
+
+/* The first that is free, or one of a disk that was left out: there are no more disks than numbers. */
+static unsigned free_index(const Reader *r) {
+        for (unsigned i = 0; i < DOMAIN_DISKS_MAX; i++)
+                if (index_is_free(r, i))
+                        return i;
+        for (unsigned i = 0; i < DOMAIN_DISKS_MAX; i++)
+                if (!index_is_taken(r->domain, i))
+                        return i;
+        return 0;
+}
+
+/* The letter stays where it is free; the others get what is left then. */
 void disks_number(Reader *r) {
         Domain *d = r->domain;
 
-        for (size_t i = 0; i < d->n_disks; i++) {
+        for (size_t i = 0; i < 2 * d->n_disks; i++) {
+                size_t k = i % d->n_disks;
+                bool others = i >= d->n_disks;
                 _cleanup_free_ char *dev = NULL;
                 unsigned index;
 
-                if (!r->renamed[i])
+                if (!r->renamed[k] || d->disks[k].index < DOMAIN_DISKS_MAX)
                         continue;
-                dev = reader_attribute(r, r->renamed[i], "dev");
-                if (!dev)
+                dev = reader_attribute(r, r->renamed[k], "dev");
+                index = dev ? index_of_letter(dev) : DOMAIN_DISKS_MAX;
+                if (!dev || (!others && !index_is_free(r, index)))
                         continue;
-                index = (unsigned) (dev[strlen(dev) - 1] - 'a');
-                for (unsigned k = 0; index >= DOMAIN_DISKS_MAX || index_is_taken(d, index); k++)
-                        index = k; /* there are no more disks than numbers */
-                d->disks[i].index = index;
-                warning(r, r->renamed[i], "<target>: the disk '%s' is ubd%u here, which the guest calls /dev/ubd%c", dev, index, (char) ('a' + index));
+                d->disks[k].index = index = others ? free_index(r) : index;
+                warning(r, r->renamed[k], "<target>: the disk '%s' is ubd%u here, which the guest calls /dev/ubd%c", dev, index, (char) ('a' + index));
         }
 }
 

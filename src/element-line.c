@@ -93,6 +93,22 @@ bool begin_console_target(Reader *r, xmlNode *n) {
         return true;
 }
 
+/* Another hypervisor's consoles are of several kinds (virtio, serial), which count their ports apart. */
+static bool is_of_uml(xmlNode *n) {
+        xmlNode *target = reader_child(n, "target");
+
+        return !reader_has_attribute(target, "type") || reader_attribute_is(target, "type", "uml");
+}
+
+static void refuse_port(Reader *r, xmlNode *n, const Console *c) {
+        if (is_of_uml(n)) {
+                error(r, n, "<%s>: port %u is taken by another <%s>", node_name(n), c->port, node_name(n));
+                return;
+        }
+        warning(r, n, "<%s>: port %u is taken by another <%s>; this one gets the next", node_name(n), c->port, node_name(n));
+        r->device.has_port = false;
+}
+
 /* libvirt's rule for a line without a port: the one after the highest so far. */
 void end_console(Reader *r, xmlNode *n) {
         Console *c = this_console(r);
@@ -108,7 +124,7 @@ void end_console(Reader *r, xmlNode *n) {
                 if (other->serial != c->serial)
                         continue;
                 if (r->device.has_port && other->port == c->port)
-                        error(r, n, "<%s>: port %u is taken by another <%s>", node_name(n), c->port, node_name(n));
+                        refuse_port(r, n, c);
                 if (other->port >= next)
                         next = other->port + 1;
         }

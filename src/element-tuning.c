@@ -24,7 +24,7 @@ static unsigned weight(uint64_t value, uint64_t its_default) {
 bool begin_shares(Reader *r, xmlNode *n) {
         uint64_t shares;
 
-        if (reader_content_number(r, n, 1, 262144, &shares))
+        if (reader_content_number(r, n, 0, 262144, &shares)) /* 0: the least, to the host's kernel */
                 reader_directive(r, "CPUWeight", NULL, "%u", weight(shares, SHARES_DEFAULT));
         return true;
 }
@@ -167,8 +167,15 @@ static void put_memory(Reader *r, const char *key, uint64_t kib) {
                 reader_directive(r, key, NULL, "%lluK", (unsigned long long) kib);
 }
 
+/* 0 is libvirt's word for a limit that is not set. */
+static uint64_t read_limit(Reader *r, xmlNode *n) {
+        uint64_t size;
+
+        return reader_size(r, n, &size) ? (size + 1023) / 1024 : 0;
+}
+
 static bool set_limit(Reader *r, xmlNode *n, const char *key) {
-        uint64_t kib = reader_memory(r, n);
+        uint64_t kib = read_limit(r, n);
 
         if (kib > 0)
                 put_memory(r, key, kib);
@@ -177,13 +184,13 @@ static bool set_limit(Reader *r, xmlNode *n, const char *key) {
 
 bool begin_hard_limit(Reader *r, xmlNode *n) {
         r->tuning.hard_limit_node = n;
-        r->tuning.hard_limit = reader_memory(r, n);
+        r->tuning.hard_limit = read_limit(r, n);
         return true;
 }
 
 bool begin_swap_hard_limit(Reader *r, xmlNode *n) {
         r->tuning.swap_hard_limit_node = n;
-        r->tuning.swap_hard_limit = reader_memory(r, n);
+        r->tuning.swap_hard_limit = read_limit(r, n);
         return true;
 }
 

@@ -162,7 +162,7 @@ const Element elements[] = {
         {"devices/pstore", .repeats = true, .ignored = "UML has no such device"},
         {"devices/redirdev", .repeats = true, .ignored = "UML has no such device"},
         {"devices/redirfilter", .repeats = true, .ignored = "UML has no such device"},
-        {"devices/rng", "model"},
+        {"devices/rng", "model", NULL, NULL, true},
         {"devices/rng/backend", "model:random|egd|builtin", begin_rng_backend},
         {"devices/rng/rate", .repeats = true, .ignored = "UML has no such limit"},
         {"devices/serial", "type tty", begin_console, end_console, true},

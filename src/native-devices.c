@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <limits.h>
+
 #include "arguments.h"
-#include "escape.h"
 #include "native-import.h"
 #include "vector.h"
 
@@ -33,12 +34,14 @@ static bool read_unit(Import *i, const char *unit, Disk *disk, bool *data) {
                 return false;
         }
         if (disk_index_from_string(number, &disk->index) < 0) {
-                error(i, "'%s': UML's disks are ubd0 to ubd%d, or ubda to ubd%c", i->word->text, DOMAIN_DISKS_MAX - 1, 'a' + DOMAIN_DISKS_MAX - 1);
+                error(i, "'%s': UML's disks are ubd0 to ubd%d, or ubda to ubd%c",
+                      i->word->text, DOMAIN_DISKS_MAX - 1, 'a' + DOMAIN_DISKS_MAX - 1);
                 return false;
         }
         for (size_t k = n; k < end; k++) {
                 if (!strchr("rsctd", unit[k])) {
-                        error(i, "'%s': there is no flag '%c'; expected some of r (read-only), s (synchronous), c (shared), t (no trim), d (data)",
+                        error(i,
+                              "'%s': there is no flag '%c'; expected some of r (read-only), s (synchronous), c (shared), t (no trim), d (data)",
                               i->word->text, unit[k]);
                         return false;
                 }
@@ -56,25 +59,33 @@ static bool is_transient(const char *path, unsigned index) {
 
 /* path, backing and serial are empty if they are not given. */
 static void read_files(Import *i, Disk *disk, bool data, const char *path, const char *backing, const char *serial) {
+        static const char serial_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
+
         disk->transient = *backing && is_transient(path, disk->index);
         if (*backing && data) {
-                error(i, "'%s': flag d says that the file is no COW file, and then there is a backing file; remove one of them", i->word->text);
+                error(i, "'%s': flag d says that the file is no COW file, and then there is a backing file; remove one of them",
+                      i->word->text);
                 return;
         }
-        if (disk->transient)
-                disk->keep = false; /* means nothing more */
-        if (disk->transient)
-                warning(i, "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
+        if (disk->transient && disk->readonly)
+                warning(i, "'%s' is not taken: nothing is ever written to a read-only disk", path);
+        else if (disk->transient)
+                warning(i,
+                        "'%s' is taken as a transient disk: what the guest writes is lost when it ends; for a COW file that stays, write ./%s",
                         path, path);
         else if (*backing)
                 disk->backing = import_path(i, "backing file", backing, DISK_SEPARATORS);
         else if (!data)
-                warning(i, "ubd%u: the file is taken as an image; were it a COW file, write its backing file after a comma", disk->index);
+                warning(i, "ubd%u: the file is taken as an image; were it a COW file, write its backing file after a comma",
+                        disk->index);
         disk->path = import_path(i, "disk", disk->transient ? backing : path, DISK_SEPARATORS);
+        disk->transient = disk->transient && !disk->readonly;
+        if (disk->transient)
+                disk->keep = false; /* means nothing more */
         if (*serial)
                 disk->serial = import_copy(i, serial);
-        if (*serial && serial[strcspn(serial, KERNEL_SEPARATORS)])
-                error(i, "serial '%s' contains a space or a quote, which would make it more than one kernel option", serial);
+        if (serial[strspn(serial, serial_letters)])
+                error(i, "serial '%s' is refused: a disk's serial is of A-Z a-z 0-9 _ . + -", serial);
         disk->block = disk->path && after_prefix(disk->path, "/dev/") && !after_prefix(disk->path, "/dev/shm/");
 }
 
@@ -136,7 +147,8 @@ static void add_vector(Import *i, unsigned index, const VectorOptions *options) 
                 return;
         }
         if (streq(transport, "fd")) {
-                warning(i, "'%s' is left out: a service has no descriptors but the first three, and this version of uml-systemd opens none for the guest", i->word->text);
+                warning(i, "'%s' is not taken: a service has no descriptor but the first three; the guest has no vec%u",
+                        i->word->text, index);
                 return;
         }
         r = vector_join(options, &text);
@@ -161,12 +173,13 @@ static bool read_number(Import *i, const char *digits, unsigned *ret) {
                 return false;
         }
         if (parse_number(number, DOMAIN_VECTORS_MAX - 1, &index) < 0) {
-                error(i, "'%s': expected a number from 0 to %d before the '%c'", i->word->text, DOMAIN_VECTORS_MAX - 1, digits[strlen(number)]);
+                error(i, "'%s': expected a number from 0 to %d before the '%c'",
+                      i->word->text, DOMAIN_VECTORS_MAX - 1, digits[strlen(number)]);
                 return false;
         }
         if (i->vectors[index]) {
-                error(i, "'%s': network device %llu was given at %u:%u; keep one, or number them", i->word->text, (unsigned long long) index,
-                      i->vectors[index]->line, i->vectors[index]->column);
+                error(i, "'%s': network device %llu was given at %u:%u; keep one, or number them",
+                      i->word->text, (unsigned long long) index, i->vectors[index]->line, i->vectors[index]->column);
                 return false;
         }
         i->vectors[index] = i->word;
@@ -229,7 +242,8 @@ bool import_vector(Import *i, const char *value) {
         if (r == -EEXIST)
                 error(i, "'%s': %s= is given twice", i->word->text, problem);
         else if (r < 0)
-                error(i, "'%s': '%s' is no option of a network device; expected OPTION=VALUE,... with a transport=", i->word->text, problem);
+                error(i, "'%s': '%s' is no option of a network device; expected OPTION=VALUE,... with a transport=",
+                      i->word->text, problem);
         else if (check_vector(i, &options, mac))
                 add_vector(i, index, &options);
         return true;
@@ -238,7 +252,8 @@ bool import_vector(Import *i, const char *value) {
 /* eth0=tuntap,[TAP][,[MAC][,[ADDRESS]]]. The address was what uml_net(8) gave the host's end. */
 static void import_tuntap(Import *i, unsigned index, char *rest) {
         VectorOptions o = {.values = {"tap"}};
-        const char *tap = rest ? strsep(&rest, ",") : "", *mac = rest ? strsep(&rest, ",") : "", *address = rest ? strsep(&rest, ",") : "";
+        const char *tap = rest ? strsep(&rest, ",") : "", *mac = rest ? strsep(&rest, ",") : "";
+        const char *address = rest ? strsep(&rest, ",") : "";
         char room[MAC_SIZE];
 
         for (size_t k = 0; vector_key(k); k++) {
@@ -253,12 +268,14 @@ static void import_tuntap(Import *i, unsigned index, char *rest) {
         }
         if (!check_vector(i, &o, room))
                 return;
-        warning(i, "eth%u=tuntap is taken as vec%u:transport=tap, as Linux 6.16 has no eth%u; the guest's device is called vec%u now", index,
-                index, index, index);
+        warning(i,
+                "eth%u=tuntap is taken as vec%u:transport=tap, as Linux 6.16 has no eth%u; the guest's device is called vec%u now",
+                index, index, index, index);
         if (!*tap)
                 warning(i, "eth%u names no tap device: UML makes one with a name of its own, and needs the right to", index);
         if (*address)
-                warning(i, "eth%u: address %s of the host is not taken; give it to the tap device where that is made", index, address);
+                warning(i, "eth%u: address %s of the host is not taken; give it to the tap device where that is made",
+                        index, address);
         add_vector(i, index, &o);
 }
 
@@ -288,11 +305,12 @@ bool import_ethernet(Import *i, const char *value) {
         }
         for (size_t k = 0; k < ELEMENTSOF(removed); k++)
                 if (streq(transport, removed[k].transport)) {
-                        error(i, "'%s' is refused: Linux has no eth%u=%s since 6.16; %s", i->word->text, index, transport, removed[k].instead);
+                        error(i, "'%s' is refused: Linux has no eth%u=%s since 6.16; %s",
+                              i->word->text, index, transport, removed[k].instead);
                         return true;
                 }
-        error(i, "'%s' is refused: UML has no transport '%s'; write vec%u:transport=..., one of %s", i->word->text, transport, index,
-              VECTOR_TRANSPORTS);
+        error(i, "'%s' is refused: UML has no transport '%s'; write vec%u:transport=..., one of %s",
+              i->word->text, transport, index, VECTOR_TRANSPORTS);
         return true;
 }
 
@@ -321,39 +339,59 @@ bool import_share(Import *i, const char *value) {
         return true;
 }
 
+/* Two shares have two names in the guest's hostfs. NULL after an error. */
+static char *read_share_name(Import *i, const char *path, const char *target) {
+        _cleanup_free_ char *name = NULL;
+
+        if (!*target || *target == '.' || target[strcspn(target, DISK_SEPARATORS)]) {
+                error(i, "share '%s': target '%s' is empty, begins with a dot, or has a space, a quote, a comma or a colon", path, target);
+                return NULL;
+        }
+        name = share_name_of_target(target);
+        if (!name) {
+                i->reporter.out_of_memory = true;
+                return NULL;
+        }
+        if (streq(name, ".") || streq(name, "..") || strlen(name) > NAME_MAX) {
+                error(i, "share '%s': target '%s' makes no name of a file's", path, target);
+                return NULL;
+        }
+        for (size_t k = 0; k < i->domain->n_shares; k++)
+                if (streq(i->domain->shares[k].name, name)) {
+                        error(i, "share '%s': target '%s' is that of another share, or comes to the same name; keep one", path, target);
+                        return NULL;
+                }
+        return TAKE_PTR(name);
+}
+
 /* path in the directory that hostfs= names, or in the host's root. */
 static void add_share(Import *i, const char *hostfs, const char *path, const char *target, bool readonly) {
-        _cleanup_free_ char *joined = NULL, *source = NULL;
+        _cleanup_free_ char *joined = NULL, *source = NULL, *copy = NULL, *name = NULL;
         bool whole = streq(path, "/");
         Share *share;
 
-        if (!*target || target[strcspn(target, DISK_SEPARATORS)]) {
-                error(i, "share '%s': target '%s' is empty, or has a space, a quote, a comma or a colon", path, target);
+        name = read_share_name(i, path, target);
+        if (!name)
                 return;
-        }
-        for (size_t k = 0; k < i->domain->n_shares; k++)
-                if (streq(i->domain->shares[k].target, target)) {
-                        error(i, "share '%s': target '%s' has another share; keep one", path, target);
-                        return;
-                }
         if (asprintf(&joined, "%s%s", whole || !streq(hostfs, "/") ? hostfs : "", whole ? "" : path) < 0) {
                 joined = NULL;
                 i->reporter.out_of_memory = true;
                 return;
         }
         source = import_path(i, "share", joined, DISK_SEPARATORS);
-        if (!source)
+        copy = import_copy(i, target);
+        if (!source || !copy)
                 return;
+        if (i->domain->n_shares >= DOMAIN_SHARES_MAX) {
+                error(i, "share '%s': one too many; a guest has up to %d", path, DOMAIN_SHARES_MAX);
+                return;
+        }
         share = domain_add_share(i->domain);
-        if (!share || asprintf(&share->name, "%zu", i->domain->n_shares - 1) < 0) {
-                if (share)
-                        share->name = NULL;
+        if (!share) {
                 i->reporter.out_of_memory = true;
                 return;
         }
-        share->source = TAKE_PTR(source);
-        share->target = import_copy(i, target);
-        share->readonly = readonly;
+        *share = (Share) {.name = TAKE_PTR(name), .source = TAKE_PTR(source), .target = TAKE_PTR(copy), .readonly = readonly};
 }
 
 /* The directory of hostfs=DIRECTORY[,append], or the host's root. */
@@ -382,12 +420,13 @@ static bool has_target(const Domain *d, const char *target) {
         return false;
 }
 
-/* rootfstype=hostfs */
+/* rootfstype=hostfs, or a share whose target is / */
 static void end_root(Import *i, const char *hostfs) {
-        const char *path = i->values[SETTING_ROOT_FLAGS];
+        const ShellWord *type = i->settings[SETTING_ROOT_TYPE];
+        const char *path = type ? i->values[SETTING_ROOT_FLAGS] : NULL;
         Domain *d = i->domain;
 
-        i->word = i->settings[SETTING_ROOT_TYPE];
+        i->word = type ?: i->word;
         if (d->root && !streq(d->root, "/dev/root"))
                 warning(i, "root=%s is not taken: the guest's root is on hostfs", d->root);
         free(d->root);
@@ -396,7 +435,8 @@ static void end_root(Import *i, const char *hostfs) {
         if (path) {
                 free(d->cmdline[i->root_flags_at]);
                 d->n_cmdline--;
-                memmove(&d->cmdline[i->root_flags_at], &d->cmdline[i->root_flags_at + 1], (d->n_cmdline - i->root_flags_at) * sizeof(char *));
+                memmove(&d->cmdline[i->root_flags_at], &d->cmdline[i->root_flags_at + 1],
+                        (d->n_cmdline - i->root_flags_at) * sizeof(char *));
         }
         i->word = path ? i->settings[SETTING_ROOT_FLAGS] : i->word;
         if (!has_target(d, "/"))
@@ -412,7 +452,7 @@ void import_end_shares(Import *i) {
                 i->word = i->hints[k].word;
                 add_share(i, hostfs, i->hints[k].path, i->hints[k].target, i->hints[k].readonly);
         }
-        if (i->settings[SETTING_ROOT_TYPE])
+        if (i->settings[SETTING_ROOT_TYPE] || has_target(i->domain, "/"))
                 end_root(i, hostfs);
         /* A hostfs= by itself lets the guest mount what it wants from there. */
         if (i->settings[SETTING_HOSTFS] && i->n_hints == 0 &&

@@ -8,9 +8,6 @@
 #define FILE_FD_FIRST 3
 #define FILE_FD_LAST 9
 
-/* In the channels of a line: a pair of them, or an end of the option. */
-#define CHANNEL_SEPARATORS " \","
-
 typedef struct Export {
         FILE *f;
         const Domain *domain;
@@ -49,7 +46,8 @@ static int add_argument(void *userdata, const char *argument) {
 /* The channel of a line whose output goes into a file; the redirection that opens it comes at the end. */
 static void put_file_channel(Export *e, const Console *c, const char *name) {
         if (e->n_files >= ELEMENTSOF(e->files)) {
-                warn(e, "%s: a shell opens no more than %zu files for a command; nothing keeps the line's output", name, ELEMENTSOF(e->files));
+                warn(e, "%s: a shell opens no more than %zu files for a command; nothing keeps the line's output",
+                     name, ELEMENTSOF(e->files));
                 fputs_unlocked("null", e->f);
                 return;
         }

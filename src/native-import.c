@@ -95,13 +95,15 @@ char *import_path(Import *i, const char *what, const char *value, const char *se
         if (!path)
                 return NULL;
         if (!text_is_clean(path)) { /* what is not in the text may be anything */
-                error(i, "%s '%s' contains a control character, or is not in UTF-8; rename the directory that it is in", what, path);
+                error(i, "%s '%s' contains a control character, or is not in UTF-8; rename the directory that it is in",
+                      what, path);
                 return NULL;
         }
         bad = strcspn(path, separators ?: "");
         if (path[bad]) {
-                error(i, "%s '%s' contains '%c', which separates options for UML and cannot be quoted; rename the file or link to it", what,
-                      path, path[bad]);
+                error(i,
+                      "%s '%s' contains '%c', which separates options for UML and cannot be quoted; rename the file or link to it",
+                      what, path, path[bad]);
                 return NULL;
         }
         if (strlen(path) >= PATH_MAX) {
@@ -131,7 +133,8 @@ void import_set(Import *i, Setting setting, const char *value) {
         const ShellWord *before = i->settings[setting];
 
         if (before)
-                warning(i, "%s was given at %u:%u, too; this one is taken, as by UML", setting_names[setting], before->line, before->column);
+                warning(i, "%s was given at %u:%u, too; this one is taken, as by UML",
+                        setting_names[setting], before->line, before->column);
         i->settings[setting] = i->word;
         i->values[setting] = value;
 }
@@ -265,15 +268,36 @@ static int has_bare_space(const char *s) {
         return quoted ? -EINVAL : space;
 }
 
-static bool check_plain(Import *i, const char *text) {
-        const char *reserved = reserved_argument(text);
+static const char *reserved_word(const char *word) {
+        if (after_prefix(word, "--") && (!word[2] || word[2] == ' '))
+                return "it ends the kernel's arguments";
+        return reserved_argument(word);
+}
 
-        if (!*text)
+/* Why an argument, or what the guest's kernel makes of it at spaces, cannot stand where it is. */
+static const char *reserved_part(const char *text) {
+        const char *reason = reserved_word(text);
+        bool quoted = false;
+
+        for (; !reason && *text; text++)
+                if (*text == '"')
+                        quoted = !quoted;
+                else if (*text == ' ' && !quoted)
+                        reason = reserved_word(text + 1);
+        return reason;
+}
+
+static bool check_plain(Import *i, const char *text) {
+        const char *reserved = reserved_part(text);
+
+        if (!text[strspn(text, " ")])
                 error(i, "an empty argument; remove it");
         else if (reserved)
                 error(i, "'%s' cannot stand here: %s", text, reserved);
         else if (has_bare_space(text) < 0)
-                error(i, "'%s': a quote (\") is opened and not closed; what follows it would be a part of this for the guest's kernel", text);
+                error(i,
+                      "'%s': a quote (\") is opened and not closed; what follows it would be a part of this for the guest's kernel",
+                      text);
         else
                 return true;
         return false;
@@ -292,9 +316,7 @@ static bool take_hinted(Import *i, const char *value, char ***array, size_t *n, 
                 i->word = &i->command.words[i->at++];
                 if (!check_plain(i, i->word->text))
                         continue;
-                if (streq(i->word->text, "--"))
-                        error(i, "'--' cannot stand here: it ends the kernel's arguments");
-                else if (!spaces && has_bare_space(i->word->text))
+                if (!spaces && has_bare_space(i->word->text))
                         error(i, "'%s' is more than one item of <cmdline>; give each an argument of its own", i->word->text);
                 else
                         add_string(i, array, n, i->word->text);
@@ -412,8 +434,12 @@ static void take_init_argument(Import *i) {
         default:
                 error(i, "'%s': a quote (\") is opened and not closed", i->word->text);
         }
-        for (; n < d->n_init_arguments; n++)
-                (void) check_plain(i, d->init_arguments[n]);
+        for (; n < d->n_init_arguments; n++) {
+                const char *reason = reserved_argument(d->init_arguments[n]);
+
+                if (reason)
+                        error(i, "'%s' cannot stand here: %s", d->init_arguments[n], reason);
+        }
 }
 
 /* The command before its arguments */
@@ -484,7 +510,8 @@ static bool take_kernel(Import *i) {
         if (i->at >= i->command.n_words) {
                 static const ShellWord beginning = {.line = 1, .column = 1};
 
-                import_say(i, SEVERITY_ERROR, &beginning, "there is no command; expected that which starts the kernel, such as /usr/bin/linux.uml mem=256M ubd0=/srv/demo.img");
+                import_say(i, SEVERITY_ERROR, &beginning,
+                           "there is no command; expected that which starts the kernel, such as /usr/bin/linux.uml mem=256M ubd0=/srv/demo.img");
                 return false;
         }
         name = i->word->text;
@@ -538,7 +565,8 @@ static void end_redirections(Import *i) {
                 const ShellRedirection *r = &i->command.redirections[k];
 
                 if (r->fd >= ELEMENTSOF(i->redirection_used) || !i->redirection_used[r->fd])
-                        import_say(i, SEVERITY_WARNING, &r->path, "this redirection is not taken: no line of the guest's leads to descriptor %u; %s",
+                        import_say(i, SEVERITY_WARNING, &r->path,
+                                   "this redirection is not taken: no line of the guest's leads to descriptor %u; %s",
                                    r->fd, "what the kernel prints goes to the journal");
         }
 }

@@ -52,7 +52,9 @@ static bool read_channel(const char *text, Channel *ret) {
                         continue;
                 if ((channels[k].kind == CHANNEL_FD || channels[k].kind == CHANNEL_PORT) && parse_number(rest, 65535, &number) < 0)
                         return false;
-                *ret = (Channel) {.kind = channels[k].kind, .fd = channels[k].kind == CHANNEL_FD ? (int) number : FD_NONE, .rest = rest};
+                *ret = (Channel) {.kind = channels[k].kind, .fd = FD_NONE, .rest = rest};
+                if (ret->kind == CHANNEL_FD)
+                        ret->fd = (int) number;
                 return true;
         }
         return false;
@@ -91,11 +93,12 @@ static void set_channels(Import *i, Console *c, const char *line, const Channel 
                 c->kind = CONSOLE_NULL;
         else if (in == out && out->kind == CHANNEL_DEVICE) {
                 c->kind = CONSOLE_DEV;
-                c->path = import_path(i, "device", out->rest, NULL);
+                c->path = import_path(i, "device", out->rest, CHANNEL_SEPARATORS);
         } else if (in == out && out->kind == CHANNEL_XTERM)
                 warning(i, "%s=xterm is taken as a pty: a service has no display", line);
         else if (in == out && out->kind == CHANNEL_PORT)
-                warning(i, "%s=port:%s is taken as a pty: a TCP port that anybody may connect to is not supported", line, out->rest);
+                warning(i, "%s=port:%s is taken as a pty: a TCP port that anybody may connect to is not supported",
+                        line, out->rest);
         else if (in->kind == CHANNEL_NULL && out->fd == STDOUT_FILENO)
                 c->kind = CONSOLE_STDIO;
         else if (!(in == out && out->kind == CHANNEL_PTY) && !(in->fd == STDIN_FILENO && out->fd == STDOUT_FILENO))
@@ -117,7 +120,8 @@ static bool read_line(Import *i, Console *c, const char *line, const char *value
         if (good && pair)
                 good = read_channel(rest, &out) && in.kind != CHANNEL_NONE && out.kind != CHANNEL_NONE;
         if (!good) {
-                error(i, "'%s': expected null, none, pts, pty, xterm, fd:N, port:N or tty:DEVICE, or two of them with a comma, for input and for output",
+                error(i,
+                      "'%s': expected null, none, pts, pty, xterm, fd:N, port:N or tty:DEVICE, or two of them with a comma, for input and for output",
                       i->word->text);
                 return false;
         }
@@ -201,10 +205,10 @@ static void end_default(Import *i, bool serial) {
                 return;
         if (!read_line(i, &c, prefix, i->values[setting]) || c.kind != CONSOLE_PTY) {
                 if (c.kind != CONSOLE_NULL)
-                        warning(i, "'%s' is not taken for all lines; give one of them, %s1 for instance, this channel", i->word->text, prefix);
+                        warning(i, "'%s' is not taken for all lines; give one of them, %s1 for instance, this channel",
+                                i->word->text, prefix);
                 free(c.path);
-                c.path = NULL;
-                c.kind = CONSOLE_NULL;
+                c = (Console) {.kind = CONSOLE_NULL};
                 n = serial ? 0 : 1; /* con0 would be a pty */
         } else
                 warning(i, "'%s' is taken for %s; add others that you need", i->word->text, serial ? "ssl0" : "con0 to con6");

@@ -18,6 +18,9 @@
 #define OPTIONS_HINT "uml.options="
 #define COMMAND_LINE_HINT "uml.cmdline="
 
+/* In the channel of a line: a comma would make a pair of it, the others end the option. */
+#define CHANNEL_SEPARATORS " \","
+
 /* Writes one line that a POSIX shell runs, with a newline. Reports what of the guest cannot be said on it: everything is a
  * warning, at line 1, column 1. -ENOMEM. */
 int native_export(FILE *f, const Domain *d, ReportFunction report, void *userdata);

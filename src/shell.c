@@ -68,7 +68,9 @@ static void refuse_expansion(Lexer *l, bool quoted) {
         if (c == '$' || c == '`')
                 refuse(l, "'%c': the shell would put something in its place; write the value itself", c);
         else if (!quoted && is_one_of(c, "*?[{}"))
-                refuse(l, "'%c': the shell would look for files, or more than one word; write the one that is meant, or put it into quotes", c);
+                refuse(l,
+                       "'%c': the shell would look for files, or more than one word; write the one that is meant, or put it into quotes",
+                       c);
         else if (!quoted && c == '~')
                 refuse(l, "'~': the shell would put a home directory in its place; write its path");
 }
@@ -158,7 +160,8 @@ static int read_word(Lexer *l, ShellWord *ret) {
                 return -ENOMEM;
 
         if (!text_is_clean(text) && !l->reporter->failed)
-                reporter_say(l->reporter, SEVERITY_ERROR, word.line, word.column, "a word with a line break, or not in UTF-8; write it otherwise");
+                reporter_say(l->reporter, SEVERITY_ERROR, word.line, word.column,
+                             "a word with a line break, or not in UTF-8; write it otherwise");
         word.text = TAKE_PTR(text);
         *ret = word;
         return 0;
@@ -186,7 +189,8 @@ static int read_redirection(Lexer *l, unsigned fd, bool input, unsigned line, un
         if (!duplicate)
                 skip_blanks(l);
         if (at_end(l) || is_one_of(*l->p, OPERATORS)) {
-                reporter_say(l->reporter, SEVERITY_ERROR, line, column, "a redirection without the name of a file; a here-document is none, either");
+                reporter_say(l->reporter, SEVERITY_ERROR, line, column,
+                             "a redirection without the name of a file; a here-document is none, either");
                 return 0;
         }
         r = read_word(l, &redirection.path);
@@ -222,7 +226,8 @@ static void refuse_operator(Lexer *l) {
 
         for (size_t i = 0; i < ELEMENTSOF(operators); i++)
                 if (peek(l, 0) == operators[i].text[0] && (!operators[i].text[1] || peek(l, 1) == operators[i].text[1])) {
-                        refuse(l, "'%s': %s; leave only the command that starts the kernel", operators[i].text, operators[i].reason);
+                        refuse(l, "'%s': %s; leave only the command that starts the kernel",
+                               operators[i].text, operators[i].reason);
                         skip(l, strlen(operators[i].text));
                         return;
                 }

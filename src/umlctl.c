@@ -66,7 +66,8 @@ static void put_json_string(FILE *f, const char *s) {
 static void put_json(const Messages *m, const char *file, Severity severity, unsigned line, unsigned column, const char *text) {
         fputs(m->n[SEVERITY_WARNING] + m->n[SEVERITY_ERROR] == 0 ? "\n  {\"file\": " : ",\n  {\"file\": ", m->to);
         put_json_string(m->to, file);
-        fprintf(m->to, ", \"line\": %u, \"column\": %u, \"severity\": \"%s\", \"message\": ", line, column, severity_name(severity));
+        fprintf(m->to, ", \"line\": %u, \"column\": %u, \"severity\": \"%s\", \"message\": ",
+                line, column, severity_name(severity));
         put_json_string(m->to, text);
         putc('}', m->to);
 }
@@ -200,7 +201,9 @@ static char *find_definition(const char *name) {
         size_t n;
 
         if (!domain_name_is_valid(name)) {
-                fprintf(stderr, "umlctl: '%s' is neither a file (with a slash, or .xml at the end) nor a guest: " DOMAIN_NAME_RULE "\n", name);
+                fprintf(stderr,
+                        "umlctl: '%s' is neither a file (with a slash, or .xml at the end) nor a guest: " DOMAIN_NAME_RULE "\n",
+                        name);
                 return NULL;
         }
         if (definition_directories(user, directories, &n) < 0) {
@@ -251,9 +254,10 @@ static int to_native(void) {
         __attribute__((cleanup(domain_freep))) Domain *d = NULL;
         _cleanup_free_ char *path = NULL;
         Messages m = {.to = stderr};
+        const char *which = arg.arguments[1];
         int r;
 
-        path = strchr(arg.arguments[1], '/') || ends_in_xml(arg.arguments[1]) ? strdup(arg.arguments[1]) : find_definition(arg.arguments[1]);
+        path = strchr(which, '/') || ends_in_xml(which) ? strdup(which) : find_definition(which);
         if (!path)
                 return EXIT_FAILURE;
         m.file = path;
@@ -302,6 +306,7 @@ static int from_native(void) {
 
 static int validate(void) {
         Messages m = {.to = stdout, .json = arg.options & OPTION_JSON};
+        bool failed;
 
         if (m.json)
                 putchar('[');
@@ -313,7 +318,8 @@ static int validate(void) {
         }
         if (m.json)
                 puts(m.n[SEVERITY_WARNING] + m.n[SEVERITY_ERROR] > 0 ? "\n]" : "]");
-        return finish(stdout, m.n[SEVERITY_ERROR] > 0 || (arg.options & OPTION_STRICT && m.n[SEVERITY_WARNING] > 0) ? EXIT_FAILURE : EXIT_SUCCESS);
+        failed = m.n[SEVERITY_ERROR] > 0 || (arg.options & OPTION_STRICT && m.n[SEVERITY_WARNING] > 0);
+        return finish(stdout, failed ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static int help(void) {

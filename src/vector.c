@@ -70,7 +70,7 @@ static bool is_decimal(const char *s) {
 static bool is_mtu(const char *s) {
         uint64_t value;
 
-        return parse_number(s, 65535, &value) >= 0 && value >= 68;
+        return s[0] != '0' && parse_number(s, 65535, &value) >= 0 && value >= 68;
 }
 
 static bool is_port(const char *s) {
@@ -79,9 +79,13 @@ static bool is_port(const char *s) {
         return parse_number(s, 65535, &value) >= 0 && value > 0;
 }
 
-/* dev_valid_name() of the host's kernel; 16 bytes with the NUL. */
+/* dev_valid_name() of the host's kernel, but for `%d`, with which it would make a name up, and in ASCII; 16 bytes with the
+ * NUL. */
 static bool is_interface(const char *s) {
-        return is_text(s) && strlen(s) < 16 && !strpbrk(s, "/:") && !streq(s, ".") && !streq(s, "..");
+        for (const char *p = s; *p; p++)
+                if (*p <= ' ' || *p >= 0x7f)
+                        return false;
+        return is_text(s) && strlen(s) < 16 && !strpbrk(s, "/:%") && !streq(s, ".") && !streq(s, "..");
 }
 
 /* Of one device: the lowest bit of the first byte makes it a group's, and the kernel takes another address then. */
