@@ -113,7 +113,8 @@ static ssize_t client_write(Client *client, const char *data, size_t size) {
 
 static int client_tell_loss(Client *client) {
         char text[80];
-        int n = snprintf(text, sizeof(text), "\r\n[uml-helper: %llu bytes were lost here: read faster]\r\n", (unsigned long long) client->lost);
+        int n = snprintf(text, sizeof(text), "\r\n[uml-helper: %llu bytes were lost here: read faster]\r\n",
+                         (unsigned long long) client->lost);
         ssize_t k = client_write(client, text, (size_t) n);
 
         if (k > 0)

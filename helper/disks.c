@@ -31,6 +31,7 @@ int disk_argument_parse(const char *argument, DiskArgument *ret) {
                 .index = index,
                 .readonly = memchr(flags, 'r', (size_t) (value - flags)),
                 .raw = memchr(flags, 'd', (size_t) (value - flags)),
+                .keep = memchr(flags, 't', (size_t) (value - flags)),
                 .text = strdup(value + 1),
         };
         if (!ret->text)

@@ -10,6 +10,7 @@ typedef struct DiskArgument {
         unsigned index;
         bool readonly;       /* flag r */
         bool raw;            /* flag d: what FILE contains is data, whatever it looks like */
+        bool keep;           /* flag t: the guest cannot discard, nor zero ranges without writing them */
         const char *path;    /* FILE; of a pair, the COW */
         const char *backing; /* of a COW pair, or NULL */
         char *text;          /* where these are */

@@ -237,8 +237,8 @@ static void arguments_done(Arguments *a) {
 }
 
 /* Before the definition's arguments, so that those can override what is not refused there. Paths are relative: the current
- * directory is the guest's, and UML has 107 characters for a socket's path; hostfs= has no such bound. Lines that nobody wants are null: UML's own
- * defaults are an xterm and a BSD pty. */
+ * directory is the guest's, and UML has 107 characters for a socket's path; hostfs= has no such bound. Lines that nobody wants
+ * are null: UML's own defaults are an xterm and a BSD pty. */
 static int make_arguments(Guest *g, const int *lines, Arguments *a) {
         const Options *o = g->options;
         int r;

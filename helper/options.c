@@ -214,7 +214,8 @@ static int parse_share(Options *o, const char *value, Mistake *m) {
                 return -ENOMEM;
         share->path = colon + 1;
         o->n_shares++;
-        if (!*share->name || strlen(share->name) > NAME_MAX || strchr(share->name, '/') || streq(share->name, ".") || streq(share->name, ".."))
+        if (!*share->name || strlen(share->name) > NAME_MAX || strchr(share->name, '/') ||
+            streq(share->name, ".") || streq(share->name, ".."))
                 return mistake(m, "has a name that is not one component of a path");
         for (size_t i = 0; i + 1 < o->n_shares; i++)
                 if (streq(o->shares[i].name, share->name))
@@ -277,7 +278,8 @@ static int parse_option(Options *o, int option, const char *value, Mistake *m) {
                 return domain_name_is_valid(value) ? 0 : mistake(m, "is no name: %s", DOMAIN_NAME_RULE);
         case OPTION_UUID:
                 o->uuid = value;
-                return strlen(value) == UUID_TEXT_SIZE - 1 && !value[strspn(value, "0123456789abcdef-")] ? 0 : mistake(m, "is no UUID in lower case");
+                return strlen(value) == UUID_TEXT_SIZE - 1 && !value[strspn(value, "0123456789abcdef-")]
+                       ? 0 : mistake(m, "is no UUID in lower case");
         case OPTION_DEFINITION:
                 o->definition = value;
                 return 0;

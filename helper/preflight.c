@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -74,7 +76,8 @@ static const char *time_text(int64_t seconds, char ret[static 32]) {
 
 /* The kernel opens no COW whose backing file is not the very same as when it was made, by size and time. (With another path
  * it takes the one it is given, if these are right; else it takes whatever the COW names. So they must be.) */
-static void check_cow_header(Check *c, const DiskArgument *d, int cow, const struct stat *cow_st, int backing, const struct stat *backing_st) {
+static void check_cow_header(Check *c, const DiskArgument *d, int cow, const struct stat *cow_st, int backing,
+                             const struct stat *backing_st) {
         char stored_time[32], present_time[32];
         CowHeader h;
         off_t size;
@@ -101,29 +104,46 @@ static void check_cow_header(Check *c, const DiskArgument *d, int cow, const str
 }
 
 /* UML opens the COW without O_CREAT first, and makes one with the flags of the disk: a read-only one could not be written. */
-static void check_new_cow(Check *c, const DiskArgument *d) {
-        _cleanup_free_ char *directory = strdup(d->path);
-        char *slash = directory ? strrchr(directory, '/') : NULL;
-
-        if (slash)
-                slash[slash == directory] = 0; /* the root's own stays */
+static void check_new_cow(Check *c, const DiskArgument *d, const char *directory) {
         if (d->readonly)
                 problem(c, "%s of disk ubd%u does not exist, and UML cannot make it for a disk that is read-only; remove <readonly/>, or use %s itself",
                         d->path, d->index, d->backing);
-        else if (access(slash ? directory : ".", W_OK | X_OK) < 0)
+        else if (access(directory, W_OK | X_OK) < 0)
                 problem(c, "%s of disk ubd%u does not exist, and cannot be made in %s: %m; the guest's user must be able to write there", d->path, d->index,
-                        slash ? directory : c->options->runtime_directory);
+                        directory);
+}
+
+/* tmpfs cannot zero a range of a file. Linux 6.1 then tells the guest that zeros were written, which were not where the COW
+ * has nothing yet: the guest reads what the backing file has (measured; BLKZEROOUT, which file systems use for their tables
+ * and extents). With the flag t it writes zeros like other data. */
+static void check_cow_flags(Check *c, const DiskArgument *d, const char *directory) {
+        struct statfs fs;
+
+        if (d->raw)
+                problem(c, "disk ubd%u has the flag d, and a backing file: UML takes only one of them", d->index);
+        if (!d->keep && !d->readonly && statfs(directory, &fs) >= 0 && fs.f_type == TMPFS_MAGIC)
+                problem(c, "%s of disk ubd%u is on a tmpfs, where UML loses zeros that the guest writes, unless the disk has the flag t; give it <driver discard='ignore'/>, or put %s on a disk",
+                        d->path, d->index, d->path);
 }
 
 static void check_cow_pair(Check *c, const DiskArgument *d) {
         _cleanup_close_ int cow = -EBADF, backing = -EBADF;
+        _cleanup_free_ char *copy = strdup(d->path);
+        char *slash = copy ? strrchr(copy, '/') : NULL;
+        const char *directory = slash ? copy : ".";
         struct stat cow_st, backing_st;
 
-        if (d->raw)
-                problem(c, "disk ubd%u has the flag d, and a backing file: UML takes only one of them", d->index);
+        if (!copy) {
+                problem(c, "%s", strerror(ENOMEM));
+                return;
+        }
+        if (slash)
+                slash[slash == copy] = 0; /* the root's own stays */
+
+        check_cow_flags(c, d, directory);
         backing = open_file(c, "backing file", d->backing, false, &backing_st);
         if (access(d->path, F_OK) < 0 && errno == ENOENT) {
-                check_new_cow(c, d);
+                check_new_cow(c, d, directory);
                 return;
         }
         cow = open_file(c, "COW file", d->path, !d->readonly, &cow_st);

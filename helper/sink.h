@@ -19,7 +19,7 @@ typedef struct Sink {
         uint64_t failed_at;
 } Sink;
 
-/* What path cannot be opened for, in words, after sink_open() has failed with this negative errno. */
+/* Why sink_open() has failed with this negative errno, in words. */
 const char *sink_failure(const char *path, int error);
 
 /* Opens the file, and creates it (mode 0660, less the umask) if it is not there. truncate: it begins empty. Negative errno;

@@ -19,8 +19,12 @@ typedef struct Layout {
 
 static const Layout version_1 = {.path = 8, .path_size = 256, .mtime = 264, .size = 268, .sector_size = 276, .header = 280};
 static const Layout version_2 = {.path = 8, .path_size = 4096, .mtime = 4104, .size = 4108, .sector_size = 4116, .header = 4120};
-static const Layout version_3 = {.mtime = 8, .size = 12, .sector_size = 20, .alignment = 24, .format = 28, .path = 32, .path_size = 4096, .header = 4128};
-static const Layout padded_3 = {.mtime = 8, .size = 16, .sector_size = 24, .alignment = 28, .format = 32, .path = 36, .path_size = 4096, .header = 4136};
+static const Layout version_3 = {
+        .mtime = 8, .size = 12, .sector_size = 20, .alignment = 24, .format = 28, .path = 32, .path_size = 4096, .header = 4128,
+};
+static const Layout padded_3 = {
+        .mtime = 8, .size = 16, .sector_size = 24, .alignment = 28, .format = 32, .path = 36, .path_size = 4096, .header = 4136,
+};
 
 static uint32_t get_32(const char *data, bool native) {
         uint32_t n;
@@ -59,7 +63,10 @@ static int find_layout(const char *data, size_t size, const Layout **ret, unsign
         if (version == 3 && size < version_3.path + sizeof(uint32_t))
                 return -ENODATA;
         /* With padding, the format is where the path begins otherwise. */
-        *ret = version == 1 ? &version_1 : version == 2 ? &version_2 : get_32(data + version_3.path, false) ? &version_3 : &padded_3;
+        *ret = version == 1 ? &version_1
+             : version == 2 ? &version_2
+             : get_32(data + version_3.path, false) ? &version_3
+             : &padded_3;
         *ret_version = version;
         return 0;
 }

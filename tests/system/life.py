@@ -44,8 +44,10 @@ class Life:
         self.command = command
         self.log = open(self.directory / 'log', 'w+')
         self.process = subprocess.Popen(
-            [*command, '--name=life', '--console=con0:pty', '--console=ssl0:pty', '--console=con1:null', '--',
-             '/usr/bin/linux.uml', 'mem=64M', 'root=/dev/ubda', f'ubd0d={image}'],
+            [*command, '--name=life', '--console=con0:pty', '--console=ssl0:pty', '--console=con1:null',
+             f'--console=con2:file,append=off,path={directory}/con2', f'--log=con0:path={directory}/con0',
+             f'--log=ssl1:append=on,path={directory}/ssl1', f'--share=data:{directory}', '--optional-disk=ubd1', '--',
+             '/usr/bin/linux.uml', 'mem=64M', 'root=/dev/ubda', f'ubd0t=ubd0.cow,{image}', 'ubd1d=/nonexistent'],
             env=self.environment, stdout=self.log, stderr=self.log)
 
     def await_status(self, pattern):

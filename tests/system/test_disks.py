@@ -100,7 +100,7 @@ def changed(manager):
         guest.wait(LOGIN)
         guest.stop()
         manager.run(['touch', guest.image])
-        check_start_fails(guest, rf'{guest.cow} was made of a backing file last changed at .*, but {guest.image} was last changed at ')
+        check_start_fails(guest, rf'{guest.cow} was made of a backing file last changed at .*, but {guest.image} was ')
         guest.manager.run(shlex.split(check_match(r'(touch -d @\d+ [^ ;]+);', guest.status())[1]))
         guest.start()
         guest.wait(LOGIN)
@@ -188,7 +188,8 @@ def root(manager):
     manager.write(f'{directory}/sbin/init', INIT)
     manager.run(['chmod', '755', f'{directory}/sbin/init'])
     filesystem = f"<filesystem type='mount'><source dir='{directory}'/><target dir='/'/></filesystem>"
-    definition = domain('root', 'IMAGE', cmdline='rw', console="<console type='pty'/>" + filesystem).replace('<root>/dev/ubda</root>', '')
+    definition = domain('root', 'IMAGE', cmdline='rw', console="<console type='pty'/>" + filesystem)
+    definition = definition.replace('<root>/dev/ubda</root>', '')
     with Guest(manager, 'root', definition=definition) as guest:
         guest.start()
         guest.wait('root: .*rootfstype=hostfs')

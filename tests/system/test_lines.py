@@ -34,7 +34,7 @@ def messages(guest, console):
     return guest.manager.journal('--output=cat', f'UML_DOMAIN={guest.name}', f'UML_CONSOLE={console}')
 
 
-@lines.test('a console that is a file writes all to the file, from the start of the service on, through reboots; it is in the journal as well')
+@lines.test('a console that is a file writes all to it, from the start of the service on, through reboots, and to the journal')
 def file(manager):
     path = f'{logs(manager)}/con1.log'
     manager.write(path, 'of yesterday\n')
@@ -130,7 +130,8 @@ def pty_replay(manager):
         guest.wait('login: ')
         for _ in range(2):
             near, far = socket.socketpair()
-            with manager.container.popen(['socat', '-t0', '-', f'{guest.runtime}/con0.pty,rawer'], manager.user, stdin=far, stdout=far), near:
+            command = ['socat', '-t0', '-', f'{guest.runtime}/con0.pty,rawer']
+            with manager.container.popen(command, manager.user, stdin=far, stdout=far), near:
                 far.close()
                 console = bed.Console(near)
                 console.expect(r'Linux version 6\.1')

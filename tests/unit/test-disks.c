@@ -10,7 +10,7 @@ static void test_parse(void **state) {
                 const char *argument;
                 unsigned index;
                 const char *path, *backing;
-                bool readonly, raw, transient;
+                bool readonly, raw, transient, keep;
         } disks[] = {
                 {"ubd0=/a", 0, "/a", NULL, false, false, false},
                 {"ubd15rd=/a b", 15, "/a b", NULL, true, true, false},
@@ -20,12 +20,13 @@ static void test_parse(void **state) {
                 {"ubd1d=/a,,SERIAL", 1, "/a", NULL, false, true, false},
                 {"ubd1=/cow,/base", 1, "/cow", "/base", false, false, false},
                 {"ubd1c=/cow:/base:r=d", 1, "/cow", "/base", false, false, false},
-                {"ubd2=ubd2.cow,/base,S", 2, "ubd2.cow", "/base", false, false, true},
+                {"ubd2t=ubd2.cow,/base,S", 2, "ubd2.cow", "/base", false, false, true, true},
                 {"ubd3=ubd2.cow,/base", 3, "ubd2.cow", "/base", false, false, false},
                 {"ubd2d=ubd2.cow", 2, "ubd2.cow", NULL, false, true, false},
                 {"ubd0=", 0, "", NULL, false, false, false},
         };
-        static const char *const others[] = {"ubd=sync", "ubd16=/a", "ubd999=/a", "ubdq=/a", "ubd0", "ubd", "ubd=", "ud0=/a", "initrd=/a", "root=ubd0=x", ""};
+        static const char *const others[] = {"ubd=sync", "ubd16=/a", "ubd999=/a", "ubdq=/a", "ubd0", "ubd", "ubd=", "ud0=/a",
+                                             "initrd=/a", "root=ubd0=x", ""};
         DiskArgument d;
 
         for (size_t i = 0; i < ELEMENTSOF(disks); i++) {
@@ -42,6 +43,7 @@ static void test_parse(void **state) {
                         assert_null(d.backing);
                 assert_int_equal(d.readonly, disks[i].readonly);
                 assert_int_equal(d.raw, disks[i].raw);
+                assert_int_equal(d.keep, disks[i].keep);
                 assert_int_equal(disk_is_transient(&d), disks[i].transient);
                 disk_argument_done(&d);
         }
@@ -55,9 +57,10 @@ static void touch(const char *path) {
 
 static void test_prepare(void **state) {
         char directory[] = "/tmp/test-disks-XXXXXX";
-        const char *given[] = {"/linux", "ubd0d=/nowhere/a", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here", "ubdd=new.cow,/nowhere/b",
-                               "ubd4=new.cow,here", "ubd5d=here/below", "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here", NULL};
-        static const char *const left[] = {"/linux", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here", "ubd4=new.cow,here", "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here"};
+        const char *given[] = {"/linux", "ubd0d=/nowhere/a", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here",
+                               "ubdd=new.cow,/nowhere/b", "ubd4=new.cow,here", "ubd5d=here/below", "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here", NULL};
+        static const char *const left[] = {"/linux", "mem=64M", "ubd1d=here", "ubd2=ubd2.cow,here", "ubd4=new.cow,here",
+                                           "ubd6d=/nowhere/c", "ubd7=ubd6.cow,here"};
         Options o = {.arguments = (char **) given, .optional_disks = {true, true, true, true, true, true, false}};
         Journal *journal;
         size_t n;

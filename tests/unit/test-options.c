@@ -74,7 +74,8 @@ static void test_defaults(void **state) {
 
 static void test_console(void **state) {
         assert_int_equal(PARSE("--console=con0:pty", "--log=con0:append=on,path=/log/a", "--log=ssl63:path=/log/b",
-                               "--console=con15:file,append=off,path=/log/c,append=on,path=/d", "--console=con2:file,path=/e", "--console=ssl0:null"), 0);
+                               "--console=con15:file,append=off,path=/log/c,append=on,path=/d", "--console=con2:file,path=/e",
+                               "--console=ssl0:null"), 0);
         assert_int_equal(o.n_lines, 5);
         assert_string_equal(o.lines[0].name, "con0");
         assert_int_equal(o.lines[0].kind, CONSOLE_PTY);
@@ -98,8 +99,10 @@ static void test_console(void **state) {
 }
 
 static void test_wrong_console(void **state) {
-        static const char *const lines[] = {"con0", "con16:pty", "ssl64:pty", "con:pty", "con0000:pty", "tty0:pty", ":pty", "con-1:pty", "con0 :pty", "", "consoles0:pty"};
-        static const char *const later[] = {"stdio", "pipe,path=/p", "dev,path=/dev/ttyS0", "tcp,mode=bind,host=::1,service=5000,protocol=telnet",
+        static const char *const lines[] = {"con0", "con16:pty", "ssl64:pty", "con:pty", "con0000:pty", "tty0:pty", ":pty",
+                                            "con-1:pty", "con0 :pty", "", "consoles0:pty"};
+        static const char *const later[] = {"stdio", "pipe,path=/p", "dev,path=/dev/ttyS0",
+                                            "tcp,mode=bind,host=::1,service=5000,protocol=telnet",
                                             "udp,host=a,service=1,bind-host=b,bind-service=2", "unix,mode=connect,path=/s"};
         char option[128], want[64];
 

@@ -7,7 +7,8 @@
 #include "shares.h"
 
 static void test_shares(void **state) {
-        const SharedDirectory two[] = {{(char *) "data", "/srv/data, with a comma"}, {(char *) "x", "/nonexistent"}}, one[] = {{(char *) "y", "/"}};
+        const SharedDirectory two[] = {{(char *) "data", "/srv/data, with a comma"}, {(char *) "x", "/nonexistent"}};
+        const SharedDirectory one[] = {{(char *) "y", "/"}};
         char directory[] = "/tmp/test-shares-XXXXXX", target[64] = "";
         struct stat st;
 
