@@ -171,9 +171,9 @@ int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userda
         return r;
 }
 
-static bool any_begins(char *const *strings, size_t n, const char *prefix) {
-        for (size_t i = 0; i < n; i++)
-                if (after_prefix(strings[i], prefix))
+bool kernel_option_is_given(const Domain *d, const char *prefix) {
+        for (size_t i = 0; i < d->n_cmdline + d->n_options; i++)
+                if (after_prefix(i < d->n_cmdline ? d->cmdline[i] : d->options[i - d->n_cmdline], prefix))
                         return true;
         return false;
 }
@@ -183,12 +183,12 @@ int keep_kernel_defaults(Domain *d) {
 
         if (d->n_init_arguments == 0)
                 return 0;
-        if (!d->root && !has_root_share(d) && !any_begins(d->cmdline, d->n_cmdline, "root=") && !any_begins(d->options, d->n_options, "root=")) {
+        if (!d->root && !has_root_share(d) && !kernel_option_is_given(d, "root=")) {
                 d->root = strdup("98:0");
                 if (!d->root)
                         return -ENOMEM;
         }
-        if (any_begins(d->cmdline, d->n_cmdline, "console=") || any_begins(d->options, d->n_options, "console="))
+        if (kernel_option_is_given(d, "console="))
                 return 0;
         console = strdup("console=tty0");
         if (!console || grow(&d->cmdline, d->n_cmdline, sizeof(char *)) < 0) {

@@ -34,6 +34,9 @@ const char *reserved_argument(const char *item);
 typedef int (*PutArgument)(void *userdata, const char *argument);
 int kernel_arguments(const Domain *d, bool native, PutArgument put, void *userdata);
 
+/* Whether <cmdline> or an option of the domain's own begins so. */
+bool kernel_option_is_given(const Domain *d, const char *prefix);
+
 /* UML appends root=98:0 and console=tty0 where they are not given: behind "--", where they are lost on the kernel and init's
  * to wonder about. Gives a domain with arguments for init both, if it has them not. -ENOMEM. */
 int keep_kernel_defaults(Domain *d);

@@ -132,11 +132,8 @@ static void check_memory(Reader *r, xmlNode *root) {
 
 /* The helper's hostfs= is what the shares are confined by; of two, UML takes the last. */
 static void check_hostfs(Reader *r) {
-        const Domain *d = r->domain;
-
-        for (size_t i = 0; d->n_shares > 0 && i < d->n_cmdline + d->n_options; i++)
-                if (after_prefix(i < d->n_cmdline ? d->cmdline[i] : d->options[i - d->n_cmdline], "hostfs="))
-                        error(r, r->os, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
+        if (r->domain->n_shares > 0 && kernel_option_is_given(r->domain, "hostfs="))
+                error(r, r->os, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
 }
 
 static void check_root(Reader *r) {

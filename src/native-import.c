@@ -592,6 +592,9 @@ static void import(Import *i) {
         import_end_lines(i);
         import_end_shares(i);
         end_redirections(i);
+        i->word = i->kernel;
+        if (i->domain->n_shares > 0 && kernel_option_is_given(i->domain, "hostfs="))
+                error(i, "hostfs= among the arguments that " COMMAND_LINE_HINT " or " OPTIONS_HINT " counts: the guest has directories of the host, and so one of its own");
         if (keep_kernel_defaults(i->domain) < 0)
                 i->reporter.out_of_memory = true;
         end_length(i);
