@@ -23,6 +23,8 @@
 /* Where an autostart link leads; the manager goes by its name alone. */
 #define TEMPLATE_PATH(user) ((user) ? USER_UNIT_DIR "/uml@.service" : SYSTEM_UNIT_DIR "/uml@.service")
 
+#define UNIT_SIZE_MAX (1024U * 1024U) /* LONG_LINE_MAX of systemd; a command line is one line to it, however it is written */
+
 /* Where definitions are; the first directory that has a name wins. */
 typedef struct Directory {
         char *path; /* as the user knows it */
@@ -234,10 +236,14 @@ static int write_dropin(Run *run, const Guest *g, const Domain *d, Messages *m) 
         if (!f)
                 return -ENOMEM;
         r = d ? unit_write(f, d, m->source, run->user) : unit_write_refused(f, m->source, m->errors, m->n_errors);
-        if (fclose(f) != 0 && r >= 0)
+        if ((fclose(f) != 0 || !text) && r >= 0)
                 r = -ENOMEM;
         if (r < 0)
                 return r;
+        if (d && size >= UNIT_SIZE_MAX) {
+                on_report(m, SEVERITY_ERROR, 1, 1, "the guest's unit would be larger than 1 MiB, of which systemd reads lines; shorten paths and options");
+                return write_dropin(run, g, NULL, m);
+        }
 
         (void) snprintf(subdirectory, sizeof(subdirectory), "uml@%s.service.d", g->name);
         return output_file(run->output, subdirectory, "50-domain.conf", text, size);
@@ -349,7 +355,7 @@ static int generate_target(Run *run) {
               "[Unit]\n", f);
         for (size_t i = 0; i < run->n_guests; i++)
                 fprintf(f, "After=uml@%s.service\n", run->guests[i].name);
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 return -ENOMEM;
         return output_file(run->output, "uml.target.d", "50-domains.conf", text, size);
 }

@@ -163,9 +163,12 @@ static void client_output(Client *client, const char *data, size_t size) {
 
 /* Whether a client that hung up has left something to be read. */
 static bool client_has_input(const Client *client) {
+        struct pollfd p = {.fd = client->io.fd, .events = POLLIN};
         char byte;
 
-        return !client->ended && !client->is_pty && recv(client->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+        if (client->is_pty)
+                return poll(&p, 1, 0) > 0 && p.revents & POLLIN;
+        return !client->ended && recv(client->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static void send_input(Console *c) {
@@ -204,14 +207,13 @@ static void on_client(void *userdata, uint32_t events) {
         Client *client = userdata;
         bool hung_up = events & (EPOLLHUP | EPOLLERR);
 
-        if (!hung_up && events & EPOLLOUT && client_catch_up(client) < 0) {
-                drop_client(client);
-                return;
-        }
+        if (!hung_up && events & EPOLLOUT && client_catch_up(client) < 0)
+                hung_up = true;
         if (events & ~(uint32_t) EPOLLOUT && client->console->input_size == 0 && !client->ended && !read_client(client))
                 return;
         client->gone = client->gone || hung_up;
-        if (client->gone && !client_has_input(client))
+        /* One that typed and went waits for the guest, but not if that keeps others out. */
+        if (client->gone && (!client_has_input(client) || client->console->server.n_clients >= client->console->server.max_clients))
                 drop_client(client);
         else
                 client_watch(client);
@@ -259,6 +261,34 @@ static void pty_opened(Console *c) {
         client_watch(&c->pty);
 }
 
+/* As long as the master is open the terminal keeps what its last user set: an echo, or a translation of line ends. */
+static int make_raw(int slave) {
+        struct termios raw;
+
+        if (tcgetattr(slave, &raw) < 0)
+                return negative_errno();
+        cfmakeraw(&raw);
+        return tcsetattr(slave, TCSANOW, &raw) < 0 ? negative_errno() : 0;
+}
+
+static int open_pty(Console *c);
+
+/* A program that took the terminal for itself (TIOCEXCL; screen does) has left it so: for all but root it cannot be opened
+ * any more, also not to be freed. There is a new one, then. */
+static void renew_pty(Console *c) {
+        int r;
+
+        for (Console **p = &c->watcher->consoles; *p; p = &(*p)->next_watched)
+                if (*p == c) {
+                        *p = c->next_watched;
+                        break;
+                }
+        loop_close_io(c->loop, &c->pty.io);
+        r = open_pty(c);
+        if (r < 0)
+                journal_log(c->journal, PRIORITY_WARNING, "There is no %s.pty any more: %s; %s.sock is the same line", c->name, strerror(-r), c->name);
+}
+
 /* What the user left unread still waits in the pty, partly in what the slave has read already: it would be shown to the next
  * user before the replay, which has it, too. Our own opening of the slave is not to be told; if somebody else opens it
  * meanwhile, there is no hang-up after it. */
@@ -271,12 +301,19 @@ static void pty_closed(Console *c) {
                 return;
         (void) inotify_rm_watch(c->watcher->io.fd, c->watch);
         slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+        if (slave < 0 && errno == EBUSY && poll(&p, 1, 0) >= 0 && p.revents & POLLHUP) {
+                renew_pty(c);
+                return;
+        }
         if (slave >= 0) {
                 (void) tcflush(p.fd, TCOFLUSH);
                 (void) tcflush(slave, TCIFLUSH);
+                (void) make_raw(slave);
                 slave = safe_close(slave);
         }
         c->watch = inotify_add_watch(c->watcher->io.fd, path, IN_OPEN);
+        if (c->watch < 0)
+                journal_log(c->journal, PRIORITY_WARNING, "%s.pty is dead from now on: %m; %s.sock is the same line", c->name, c->name);
         if (poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP))
                 pty_opened(c);
 }
@@ -308,16 +345,12 @@ void pty_watcher_close(PtyWatcher *w) {
 static int open_pty(Console *c) {
         _cleanup_close_ int master = -EBADF, slave = -EBADF;
         char path[64], link[32];
-        struct termios raw;
 
         master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
         if (master < 0 || unlockpt(master) < 0 || ptsname_r(master, path, sizeof(path)) != 0)
                 return negative_errno();
         slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (slave < 0 || tcgetattr(slave, &raw) < 0)
-                return negative_errno();
-        cfmakeraw(&raw); /* it stays so as long as the master is open */
-        if (tcsetattr(slave, TCSANOW, &raw) < 0 || fchmod(slave, 0600) < 0)
+        if (slave < 0 || make_raw(slave) < 0 || fchmod(slave, 0600) < 0)
                 return negative_errno();
 
         c->watch = inotify_add_watch(c->watcher->io.fd, path, IN_OPEN);

@@ -179,10 +179,16 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
                         guest_finish(g, STATUS_UNAVAILABLE);
                         break;
                 }
+                /* One is enough: a hostile kernel could send them for ever. And a kernel that is terminated has no file
+                 * system mounted, or it would have been up before. */
+                if (g->up || g->rung >= RUNG_TERM)
+                        break;
                 g->up = true;
                 guest_ask(g, "version", on_version);
                 break;
         case MCONSOLE_PANIC:
+                if (g->panic[0])
+                        break;
                 (void) snprintf(g->panic, sizeof(g->panic), "%s", text);
                 make_visible(g->panic);
                 failure(g->journal, "Kernel panic in the guest: %s", g->panic);

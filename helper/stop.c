@@ -255,6 +255,7 @@ static void climb(Guest *g, RungIndex rung) {
 
 void guest_on_rung_timer(void *userdata) {
         Guest *g = userdata;
+        RungIndex next;
 
         if (g->rung == RUNG_KILL) { /* not even SIGKILL: it hangs in the host's kernel */
                 failure(g->journal, "The guest's kernel (process %ld) cannot be killed", (long) g->kernel);
@@ -262,7 +263,10 @@ void guest_on_rung_timer(void *userdata) {
                 return;
         }
         warn(g, "After %u s the guest is still there", ladder[g->rung].seconds ?: g->options->stop_timeout);
-        climb(g, g->rung + 1);
+        next = g->rung + 1;
+        g->rung = next; /* so that the cancelled requests change nothing */
+        monitor_cancel(g->monitor, -ECANCELED);
+        climb(g, next);
 }
 
 void guest_stop(Guest *g) {
@@ -275,5 +279,5 @@ void guest_stop(Guest *g) {
         if (!g->up)
                 climb(g, RUNG_TERM);
         else
-                climb(g, g->options->stop_method == STOP_CAD ? RUNG_CAD : RUNG_SYNC);
+                climb(g, g->options->stop_method == STOP_CAD && g->options->stop_timeout > 0 ? RUNG_CAD : RUNG_SYNC);
 }

@@ -47,9 +47,11 @@ bool reader_has_attribute(xmlNode *n, const char *name) {
 }
 
 bool reader_attribute_is(xmlNode *n, const char *name, const char *value) {
-        _cleanup_free_ char *s = (char *) xmlGetNoNsProp(n, (const xmlChar *) name);
+        const xmlAttr *a = xmlHasNsProp(n, (const xmlChar *) name, NULL);
+        const xmlNode *text = a ? a->children : NULL;
 
-        return s && streq(s, value);
+        /* One text: libxml2 makes more of it only for references to entities, and a file has none of its own. */
+        return text && !text->next && text->content ? streq((const char *) text->content, value) : a && !text && !*value;
 }
 
 /* The attribute's value, which the caller frees; NULL if it is not there, or was refused. */
@@ -77,8 +79,14 @@ static char *strip(char *s) {
 }
 
 static char *text_of(Reader *r, xmlNode *n, bool stripped) {
-        char *s = (char *) xmlNodeGetContent(n);
+        char *s;
 
+        for (const xmlNode *child = n->children; child; child = child->next)
+                if (child->type == XML_ELEMENT_NODE) {
+                        error(r, child, "<%s> is refused within <%s>, which is a text", node_name(child), node_name(n));
+                        return NULL;
+                }
+        s = (char *) xmlNodeGetContent(n);
         if (s && stripped) {
                 const char *begin = strip(s);
 
@@ -237,21 +245,27 @@ char *reader_attribute_path(Reader *r, xmlNode *n, const char *name, const char 
         return TAKE_PTR(path);
 }
 
-/* libvirt's sets of CPUs: numbers and ranges, `^` takes one out again. */
+/* libvirt's sets of CPUs: numbers and ranges, `^` takes one out again; spaces may stand around them. */
 static int parse_cpus(const char *s, uint64_t set[static CPUS_MAX / 64]) {
         for (;;) {
                 unsigned long first, last;
-                bool out = *s == '^';
+                bool out;
                 char *end;
 
+                s += strspn(s, " ");
+                out = *s == '^';
                 s += out;
                 if (*s < '0' || *s > '9')
                         return -EINVAL;
                 first = last = strtoul(s, &end, 10);
+                end += strspn(end, " ");
                 if (*end == '-' && !out) {
-                        if (end[1] < '0' || end[1] > '9')
+                        end++;
+                        end += strspn(end, " ");
+                        if (*end < '0' || *end > '9')
                                 return -EINVAL;
-                        last = strtoul(end + 1, &end, 10);
+                        last = strtoul(end, &end, 10);
+                        end += strspn(end, " ");
                 }
                 if (last < first || last >= CPUS_MAX)
                         return -ERANGE;
@@ -271,15 +285,9 @@ static int parse_cpus(const char *s, uint64_t set[static CPUS_MAX / 64]) {
 bool reader_cpuset(Reader *r, xmlNode *n, const char *name, uint64_t set[static CPUS_MAX / 64]) {
         _cleanup_free_ char *s = reader_attribute(r, n, name);
         uint64_t parsed[CPUS_MAX / 64] = {}, any = 0;
-        char *to;
 
         if (!s)
                 return false;
-        to = s;
-        for (const char *p = s; *p; p++) /* as libvirt, which takes spaces anywhere */
-                if (*p != ' ')
-                        *to++ = *p;
-        *to = 0;
         for (size_t i = parse_cpus(s, parsed) < 0 ? ELEMENTSOF(parsed) : 0; i < ELEMENTSOF(parsed); i++) {
                 any |= parsed[i];
                 set[i] |= parsed[i];
@@ -325,7 +333,7 @@ void reader_bits_directive(Reader *r, const char *key, const uint64_t set[static
                         fprintf(f, "-%u", i);
                 separator = " ";
         }
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 r->reporter.out_of_memory = true;
         else
                 reader_directive(r, key, NULL, "%s", text);

@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "config.h"
 #include "elements.h"
+#include "vector.h"
 #include "xml.h"
 
 const char *domain_xml_element(size_t i, const char **ret_attributes, const char **ret_ignored) {
@@ -88,7 +89,15 @@ static void walk_element(Reader *r, xmlNode *n, const Element *e, const xmlNode 
                 e->end(r, n);
 }
 
+static bool is_stray_text(const xmlNode *n) {
+        const char *text = (const char *) n->content;
+
+        return (n->type == XML_TEXT_NODE || n->type == XML_CDATA_SECTION_NODE) && text && text[strspn(text, " \t\r\n")];
+}
+
 static void walk(Reader *r, xmlNode *parent, const char *path, const xmlNode **seen) {
+        bool has_elements = false, has_text = false;
+
         for (xmlNode *n = parent->children; n; n = n->next) {
                 const char *own = n->ns && streq((const char *) n->ns->href, UML_SYSTEMD_NAMESPACE) ? "uml:" : "";
                 bool in_metadata = streq(path, "metadata");
@@ -96,8 +105,11 @@ static void walk(Reader *r, xmlNode *parent, const char *path, const xmlNode **s
                 char child[128];
                 int k;
 
-                if (n->type != XML_ELEMENT_NODE)
+                if (n->type != XML_ELEMENT_NODE) {
+                        has_text = has_text || is_stray_text(n);
                         continue;
+                }
+                has_elements = true;
                 if (in_metadata && n->ns && !*own)
                         continue; /* other programs' */
 
@@ -108,6 +120,8 @@ static void walk(Reader *r, xmlNode *parent, const char *path, const xmlNode **s
                 else
                         warning(r, n, "<%s> is not supported; ignored", node_name(n));
         }
+        if (has_elements && has_text)
+                warning(r, parent, "the text between the elements in <%s> is not supported; ignored", node_name(parent));
 }
 
 /* What can be said only when all was read. */
@@ -148,9 +162,14 @@ static void check_root(Reader *r) {
 static void allow_devices(Reader *r) {
         const Domain *d = r->domain;
 
-        for (size_t i = 0; i < d->n_disks; i++)
-                if (d->disks[i].block && d->disks[i].path)
-                        reader_directive(r, "DeviceAllow", d->disks[i].path, "%s", d->disks[i].readonly || d->disks[i].transient ? "r" : "rw");
+        for (size_t i = 0; i < d->n_disks; i++) {
+                const Disk *disk = &d->disks[i];
+
+                if (path_is_device(disk->path))
+                        reader_directive(r, "DeviceAllow", disk->path, "%s", disk->readonly || disk->transient ? "r" : "rw");
+                if (path_is_device(disk->backing))
+                        reader_directive(r, "DeviceAllow", disk->backing, "r");
+        }
         if (d->n_vectors > 0)
                 reader_directive(r, "DeviceAllow", "/dev/net/tun", "rw");
 }
@@ -194,6 +213,34 @@ static void split_dashes(Reader *r) {
         d->n_init_arguments += n;
 }
 
+/* A guest with shares is given the directories of the files that are made for it; but not one that others use. */
+static void check_directory(Reader *r, const char *path) {
+        if (path && path_is_in_common_directory(path))
+                warning(r, r->os, "'%s' cannot be made for a guest with <filesystem>, which sees no common directory of the host: make it before, or choose a directory that is for guests alone, such as /var/lib/uml/NAME",
+                        path);
+}
+
+static void check_view(Reader *r) {
+        const Domain *d = r->domain;
+
+        if (d->n_shares == 0 || r->context->user)
+                return;
+        for (size_t i = 0; i < d->n_disks; i++)
+                if (d->disks[i].backing)
+                        check_directory(r, d->disks[i].path);
+        for (size_t i = 0; i < d->n_consoles; i++) {
+                check_directory(r, d->consoles[i].path);
+                check_directory(r, d->consoles[i].log);
+        }
+        for (size_t i = 0; i < d->n_vectors; i++) {
+                _cleanup_free_ char *socket = NULL;
+
+                if (d->vectors[i].options && vector_own_socket(d->vectors[i].options, &socket) < 0)
+                        r->reporter.out_of_memory = true;
+                check_directory(r, socket);
+        }
+}
+
 static void check_domain(Reader *r, xmlNode *root) {
         Domain *d = r->domain;
         size_t length;
@@ -208,11 +255,12 @@ static void check_domain(Reader *r, xmlNode *root) {
         check_tuning(r);
         check_root(r);
         check_hostfs(r);
+        complete(r);
+        check_view(r);
+        if (r->reporter.failed || r->reporter.out_of_memory)
+                return; /* what follows needs a domain that is whole */
         if (keep_kernel_defaults(d) < 0)
                 r->reporter.out_of_memory = true;
-        complete(r);
-        if (r->reporter.failed || r->reporter.out_of_memory)
-                return;
 
         length = kernel_arguments_length(d);
         if (length > KERNEL_ARGUMENTS_MAX)

@@ -181,10 +181,24 @@ int slice_of_partition(const char *partition, char **ret) {
                 p += n;
         }
         fputs(".slice", f);
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 return -ENOMEM;
         if (size > UNIT_NAME_MAX || up)
                 return -EINVAL;
         *ret = TAKE_PTR(text);
         return 0;
+}
+
+bool path_is_in_common_directory(const char *path) {
+        static const char *const deep[] = {"/usr/", "/var/", "/run/systemd/", "/etc/"};
+        unsigned parts = 0, least = 3; /* /srv/guests/x */
+
+        for (const char *p = path + strspn(path, "/"); *p; p += strspn(p, "/")) {
+                p += strcspn(p, "/");
+                parts++;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(deep); i++)
+                if (after_prefix(path, deep[i]))
+                        least = 4; /* /var/log/guests/x */
+        return parts < least;
 }

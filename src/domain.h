@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* The model of one guest, in libvirt's terms. domain_read_xml() makes it of domain XML, native_import() of a UML command
  * line; unit_write(), kernel_arguments() and native_export() use it. Every string in it is clean (see escape.h). */
@@ -170,6 +171,14 @@ int slice_of_partition(const char *partition, char **ret);
 /* "con0" to "ssl63". */
 #define LINE_NAME_SIZE 8
 void console_name(const Console *c, char ret[static LINE_NAME_SIZE]);
+
+/* Below /dev; false for NULL. */
+static inline bool path_is_device(const char *path) {
+        return path && strncmp(path, "/dev/", 5) == 0;
+}
+
+/* Whether the file's directory is one that other programs have files in, as far as its depth tells: /run, /var/log. */
+bool path_is_in_common_directory(const char *path);
 
 /* ubd0 to ubd15 or ubda to ubdp, without the "ubd": -EINVAL for anything else. */
 int disk_index_from_string(const char *unit, unsigned *ret);

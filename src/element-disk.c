@@ -248,7 +248,7 @@ bool begin_iotune(Reader *r, xmlNode *n) {
 /* Backing files: <source> is the COW file then. */
 
 bool begin_backing(Reader *r, xmlNode *n) {
-        if (!reader_has_attribute(n, "type"))
+        if (!reader_has_attribute(n, "type") && !reader_child(n, "source"))
                 return false; /* <backingStore/>: the image stands alone */
         if (!reader_attribute_is(n, "type", "file") && !reader_attribute_is(n, "type", "block"))
                 error(r, n, "<backingStore>: a COW file's backing is of type file or block");

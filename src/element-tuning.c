@@ -317,6 +317,14 @@ void end_io_device(Reader *r, xmlNode *n) {
 
 /* NUMA nodes */
 
+static bool has_more_than_one(const uint64_t set[static CPUS_MAX / 64]) {
+        int n = 0;
+
+        for (size_t i = 0; i < CPUS_MAX / 64; i++)
+                n += __builtin_popcountll(set[i]);
+        return n > 1;
+}
+
 bool begin_numa_memory(Reader *r, xmlNode *n) {
         static const struct {
                 const char *mode, *policy;
@@ -326,7 +334,7 @@ bool begin_numa_memory(Reader *r, xmlNode *n) {
         size_t i = 0;
 
         if (reader_attribute_is(n, "placement", "auto") || !nodes) {
-                warning(r, n, "<memory> of <numatune> is ignored without a nodeset: nothing here asks numad");
+                warning(r, n, "<memory> of <numatune> is ignored: nothing here asks numad; give a nodeset, and placement='static'");
                 return true;
         }
         if (!reader_cpuset(r, n, "nodeset", set))
@@ -335,6 +343,10 @@ bool begin_numa_memory(Reader *r, xmlNode *n) {
                 i++;
         if (i == ELEMENTSOF(modes))
                 return true; /* the attribute's type was checked */
+        if (streq(modes[i].mode, "preferred") && has_more_than_one(set)) {
+                error(r, n, "<memory>: mode 'preferred' is of one node, not of '%s'", nodes);
+                return true;
+        }
         if (modes[i].policy) {
                 reader_directive(r, "NUMAPolicy", NULL, "%s", modes[i].policy);
                 reader_bits_directive(r, "NUMAMask", set);

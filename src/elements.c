@@ -257,3 +257,4 @@ const Element elements[] = {
 };
 
 const size_t n_elements = ELEMENTSOF(elements);
+_Static_assert(ELEMENTSOF(elements) <= ELEMENTS_MAX, "read_domain() has room for so many");

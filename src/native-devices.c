@@ -432,7 +432,14 @@ static void end_root(Import *i, const char *hostfs) {
         free(d->root);
         d->root = NULL;
 
-        if (path) {
+        if (i->settings[SETTING_ROOT_FLAGS] && !path) {
+                i->word = i->settings[SETTING_ROOT_FLAGS];
+                error(i, "'%s': with hostfs, expected the absolute path of a directory", i->word->text);
+                return;
+        }
+        if (!path && streq(hostfs, "/") && !has_target(d, "/"))
+                warning(i, "the guest's root is the host's: all of it; rootflags=/DIRECTORY names another");
+        if (path && i->root_flags_at < d->n_cmdline) {
                 free(d->cmdline[i->root_flags_at]);
                 d->n_cmdline--;
                 memmove(&d->cmdline[i->root_flags_at], &d->cmdline[i->root_flags_at + 1],

@@ -204,19 +204,21 @@ static bool take_root(Import *i, const char *value) {
 }
 
 static bool take_root_type(Import *i, const char *value) {
-        if (!streq(value, "hostfs"))
+        if (!streq(value, "hostfs")) {
+                i->settings[SETTING_ROOT_TYPE] = NULL; /* the kernel takes the last */
                 return false;
+        }
         import_set(i, SETTING_ROOT_TYPE, value);
         return true;
 }
 
 /* Ours only if the root is on hostfs, which is not known yet. */
 static bool take_root_flags(Import *i, const char *value) {
-        if (is_kernel_word(value) && value[0] == '/') {
-                i->settings[SETTING_ROOT_FLAGS] = i->word;
-                i->values[SETTING_ROOT_FLAGS] = value;
-                i->root_flags_at = i->domain->n_cmdline;
-        }
+        bool is_path = is_kernel_word(value) && value[0] == '/';
+
+        i->settings[SETTING_ROOT_FLAGS] = i->word;
+        i->values[SETTING_ROOT_FLAGS] = is_path ? value : NULL;
+        i->root_flags_at = i->domain->n_cmdline;
         return false;
 }
 

@@ -156,7 +156,7 @@ static int read_word(Lexer *l, ShellWord *ret) {
                 else
                         read_unquoted(l, f, text, size);
         }
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 return -ENOMEM;
 
         if (!text_is_clean(text) && !l->reporter->failed)

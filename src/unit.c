@@ -5,6 +5,7 @@
 #include "util.h"
 #include "vector.h"
 
+#define SHM_MARGIN 32768U /* KiB beyond the memory that the file of it, and rounding, may take */
 #define START_MARGIN 30 /* seconds that the helper has beyond its own limit for the start, to say why it failed */
 
 /* Each argument of the command line has a line of its own, so that `systemctl cat` can be read and compared. No line
@@ -116,46 +117,44 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
         return kernel_arguments(d, false, put_kernel_argument, f);
 }
 
-typedef struct Words {
-        FILE *f;
-        const char *separator;
-} Words;
-
-static int put_path(void *userdata, const char *path) {
-        Words *w = userdata;
+static int put_path(FILE *f, const char *path) {
+        int r;
 
         if (!path)
                 return 0;
-        fputs_unlocked(w->separator, w->f);
-        w->separator = " ";
-        return put_word(w->f, path);
+        fputs_unlocked("RequiresMountsFor=", f); /* each its own line: systemd takes lines up to 1 MiB */
+        r = put_word(f, path);
+        putc_unlocked('\n', f);
+        return r;
+}
+
+static int put_path_of_vector(void *userdata, const char *key, const char *path) {
+        return put_path(userdata, path);
 }
 
 /* systemd mounts what is needed for these before it starts the guest. A disk that may be missing is none of them. */
 static int put_mounts(FILE *f, const Domain *d) {
         const char *const files[] = {d->kernel, d->initrd, d->dtb, d->memory_directory};
-        Words w = {f, "RequiresMountsFor="};
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
-                r = put_path(&w, files[i]);
+                r = put_path(f, files[i]);
         for (size_t i = 0; r >= 0 && i < d->n_disks; i++) {
                 if (d->disks[i].optional)
                         continue;
-                r = put_path(&w, d->disks[i].path);
+                r = put_path(f, d->disks[i].path);
                 if (r >= 0)
-                        r = put_path(&w, d->disks[i].backing);
+                        r = put_path(f, d->disks[i].backing);
         }
         for (size_t i = 0; r >= 0 && i < d->n_shares; i++)
-                r = put_path(&w, d->shares[i].source);
+                r = put_path(f, d->shares[i].source);
         for (size_t i = 0; r >= 0 && i < d->n_consoles; i++) {
-                r = put_path(&w, d->consoles[i].path);
+                r = put_path(f, d->consoles[i].path);
                 if (r >= 0)
-                        r = put_path(&w, d->consoles[i].log);
+                        r = put_path(f, d->consoles[i].log);
         }
         for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
-                r = vector_paths(d->vectors[i].options, put_path, &w);
-        putc_unlocked('\n', f);
+                r = vector_paths(d->vectors[i].options, put_path_of_vector, f);
         return r;
 }
 
@@ -235,28 +234,42 @@ static int put_bind_directory(FILE *f, const char *path) {
 
         if (!path)
                 return 0;
-        if (strrchr(path, '/') == path)
-                return put_bind(f, false, path); /* the root itself would be everything */
+        if (path_is_in_common_directory(path))
+                return put_bind(f, false, path);
         directory = strndup(path, (size_t) (strrchr(path, '/') - path));
         return directory ? put_bind(f, false, directory) : -ENOMEM;
 }
 
-static int put_disk_binds(FILE *f, const Disk *disk) {
-        if (disk->block && !disk->backing) {
-                fputs_unlocked("DeviceAllow=", f);
-                (void) put_word(f, disk->path); /* clean, as it can be bound */
-                fputs_unlocked(disk->readonly || disk->transient ? " r\n" : " rw\n", f);
-        }
-        if (disk->backing) {
-                int r = put_bind_directory(f, disk->path);
+static int put_device(FILE *f, const char *path, const char *access) {
+        int r;
 
-                return r < 0 ? r : put_bind(f, true, disk->backing);
-        }
-        return put_bind(f, disk->readonly || disk->transient, disk->path);
+        if (!path_is_device(path))
+                return 0;
+        fputs_unlocked("DeviceAllow=", f);
+        r = put_word(f, path);
+        fprintf(f, " %s\n", access);
+        return r;
 }
 
-static int put_vector_path(void *userdata, const char *path) {
-        return put_bind_directory(userdata, path);
+static int put_disk_binds(FILE *f, const Disk *disk) {
+        bool readonly = disk->readonly || disk->transient;
+        int r;
+
+        r = put_device(f, disk->path, readonly ? "r" : "rw");
+        if (r >= 0)
+                r = put_device(f, disk->backing, "r");
+        if (r >= 0 && disk->backing && !path_is_device(disk->path)) /* a COW file, which is made if it is not there */
+                r = put_bind_directory(f, disk->path);
+        else if (r >= 0)
+                r = put_bind(f, readonly, disk->path);
+        return r < 0 ? r : put_bind(f, true, disk->backing);
+}
+
+/* A socket that UML makes needs its directory; of all else the thing itself is enough. */
+static int put_vector_path(void *userdata, const char *key, const char *path) {
+        if (streq(key, "src"))
+                return put_bind_directory(userdata, path);
+        return put_bind(userdata, streq(key, "ifup") || streq(key, "bpffile"), path);
 }
 
 static int put_view(FILE *f, const Domain *d) {
@@ -266,12 +279,14 @@ static int put_view(FILE *f, const Domain *d) {
         if (d->n_shares == 0)
                 return 0;
         fputs_unlocked("TemporaryFileSystem=/:ro\n"
-                       "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache\n"
-                       "BindPaths=/dev /proc /run/systemd/notify /run/systemd/journal %t/uml/%i\n"
+                       "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache /run/systemd/notify /run/systemd/journal\n"
+                       "BindPaths=/dev /proc %t/uml/%i\n"
+                       "ProtectKernelTunables=yes\n" /* a guest's root could have core_pattern start what it likes */
                        /* Without CAP_SYS_PTRACE, /proc/1/root is closed, to root too; these are left for owners and interfaces. */
                        "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_ADMIN CAP_NET_RAW\n"
                        "DevicePolicy=closed\n"
                        "DeviceAllow=/dev/net/tun rw\n", f);
+        fprintf(f, "TemporaryFileSystem=/dev/shm:mode=1777,size=%lluK\n", (unsigned long long) d->memory + SHM_MARGIN);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
                 r = put_bind(f, true, files[i]);
         for (size_t i = 0; r >= 0 && i < d->n_disks; i++)
@@ -285,7 +300,11 @@ static int put_view(FILE *f, const Domain *d) {
         }
         for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
                 r = vector_paths(d->vectors[i].options, put_vector_path, f);
-        return r >= 0 ? put_bind(f, false, d->memory_directory) : r;
+        if (r >= 0 && d->memory_directory && (after_prefix(d->memory_directory, "/tmp") || after_prefix(d->memory_directory, "/var/tmp")))
+                fputs_unlocked("PrivateTmp=yes\n", f); /* of its own, on the same disk */
+        else if (r >= 0)
+                r = put_bind(f, false, d->memory_directory);
+        return r;
 }
 
 static int put_service(FILE *f, const Domain *d, const char *source, bool user) {

@@ -222,7 +222,7 @@ int vector_join(const VectorOptions *o, char **ret) {
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (o->values[i])
                         fprintf(f, "%s%s=%s", n++ > 0 ? "," : "", keys[i].name, o->values[i]);
-        if (fclose(f) != 0)
+        if (fclose(f) != 0 || !text)
                 return -ENOMEM;
         if (n > VECTOR_OPTIONS_MAX)
                 return -E2BIG;
@@ -253,7 +253,7 @@ int vector_split(char *text, VectorOptions *ret, const char **ret_problem) {
         return 0;
 }
 
-int vector_paths(const char *options, int (*function)(void *userdata, const char *path), void *userdata) {
+int vector_paths(const char *options, int (*function)(void *userdata, const char *key, const char *path), void *userdata) {
         _cleanup_free_ char *copy = strdup(options);
         const char *problem;
         VectorOptions o;
@@ -268,7 +268,21 @@ int vector_paths(const char *options, int (*function)(void *userdata, const char
                 if (scheme)
                         path = scheme + strlen("://");
                 if (path && path[0] == '/')
-                        r = function(userdata, path);
+                        r = function(userdata, keys[i].name, path);
         }
         return r;
+}
+
+static int take_own_socket(void *userdata, const char *key, const char *path) {
+        char **ret = userdata;
+
+        if (!streq(key, "src"))
+                return 0;
+        *ret = strdup(path);
+        return *ret ? 0 : -ENOMEM;
+}
+
+int vector_own_socket(const char *options, char **ret) {
+        *ret = NULL;
+        return vector_paths(options, take_own_socket, ret);
 }

@@ -41,6 +41,9 @@ int vector_join(const VectorOptions *options, char **ret);
  * ret_problem is the part in question. */
 int vector_split(char *text, VectorOptions *ret, const char **ret_problem);
 
-/* Calls the function for each path among the options of a device, which need not be there: sockets, programs, files. Stops
- * at and returns the first negative result; -ENOMEM. */
-int vector_paths(const char *options, int (*function)(void *userdata, const char *path), void *userdata);
+/* Calls the function for each path among the options of a device, with the option's name: sockets, programs, files, which
+ * need not be there. Stops at and returns the first negative result; -ENOMEM. */
+int vector_paths(const char *options, int (*function)(void *userdata, const char *key, const char *path), void *userdata);
+
+/* The socket that UML itself makes for the device, which the caller frees, or NULL. -ENOMEM. */
+int vector_own_socket(const char *options, char **ret);

@@ -43,6 +43,7 @@ UNSEEN = {
         '54-own-options/option-hidden', '54-own-options/option-reserved',
     ],
     'of how the file is written: a document type declaration': ['22-doctype/external', '22-doctype/plain'],
+    'of how the file is written: its encoding': ['23-no-text/ebcdic', '23-no-text/utf-7'],
 }
 
 # Good definitions that libvirt's schema does not take, whatever their <os><type> is.

@@ -167,6 +167,7 @@ shares = Group(SYSTEM)
 
 @shares.test('a guest with shares reaches them, read-only where they are, and nothing else of the host by way of ..')
 def confined(manager):
+    manager.container.run(['mount', '-o', 'remount,bind,rw', '/proc/sys'])  # as it is on a host, but not in a container
     manager.run(['mkdir', '-p', '/srv/100%-shared', '/srv/read-only'])
     manager.write('/srv/100%-shared/file', 'of the host\n')
     with Guest(manager, 'confined', definition=PLAIN.replace('tuned', 'confined').replace('</devices>', SHARES)) as guest:
@@ -181,6 +182,10 @@ def confined(manager):
         # hostfs does not keep a guest's root below its directory; but there is nothing else to be seen.
         run('mount -t hostfs -o /../../../.. none /tmp/up && test -d /tmp/up/usr && test ! -e /tmp/up/etc/shadow')
         run('! mount -t hostfs -o /../../../../proc/1/root none /tmp/init')
+        run('! touch /tmp/up/run/systemd/journal/file && touch /tmp/up/dev/shm/file')
+        check_equal(manager.run(['test', '-e', '/dev/shm/file'], check=False).returncode, 1, 'a file of the guest in /dev/shm')
+        run('! true >>/tmp/up/proc/sys/kernel/core_pattern')
+    manager.container.run(['mount', '-o', 'remount,bind,ro', '/proc/sys'])
 
 
 CONFIG = '''[Guest]

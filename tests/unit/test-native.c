@@ -78,7 +78,9 @@ static const struct {
         {"hostfs=/srv uml.share=/:data:ro", "mem=65536K hostfs=/srv uml.share=/:data:ro", "", ""},
         {"uml.share=/a:x uml.share=/b:/", "mem=65536K root=/dev/root rootfstype=hostfs uml.share=/a:x rootflags=/b uml.share=/b:/", "", ""},
         {"hostfs=/srv", "mem=65536K hostfs=/srv uml.share=/:hostfs", "", ""},
-        {"rootfstype=hostfs", "mem=65536K root=/dev/root rootfstype=hostfs hostfs=/ rootflags=/ uml.share=/:/", "", ""},
+        {"rootfstype=hostfs", "mem=65536K root=/dev/root rootfstype=hostfs hostfs=/ rootflags=/ uml.share=/:/", "",
+         "1:19: warning: the guest's root is the host's: all of it; rootflags=/DIRECTORY names another\n"},
+        {"rootfstype=hostfs rootfstype=ext4 root=/dev/ubda", "mem=65536K root=/dev/ubda", "uml.cmdline=1 rootfstype=ext4", ""},
         {"rootflags=/r root=/dev/root a rootfstype=hostfs", "mem=65536K root=/dev/root rootfstype=hostfs hostfs=/r rootflags=/ uml.share=/:/", "a", ""},
         {"rootflags=data=journal rootfstype=ext4", "mem=65536K", "uml.cmdline=2 rootflags=data=journal rootfstype=ext4", ""},
         /* network devices: options in the table's order */
