@@ -5,7 +5,7 @@ import contextlib
 import re
 
 from guests import Guest, check, check_equal, check_in, check_match, domain
-from tap import Group, SYSTEM
+from tap import Group, SYSTEM, USER
 
 broken = Group(SYSTEM)
 
@@ -76,3 +76,16 @@ def small_shm(manager):
 def noexec_shm(manager):
     with Guest(manager, 'noexec-shm'), shm_mounted(manager, 'noexec'):
         check_start_fails(manager, 'noexec-shm', '/dev/shm.*noexec')
+
+
+users = Group(USER)
+
+
+@users.test('a definition that its user cannot read fails its own guest and says so; its neighbour runs')
+def unreadable(manager):
+    with manager.defined(secret='<domain/>'), Guest(manager, 'a') as guest:
+        manager.run(['chmod', '000', f'{manager.definitions}/secret.xml'])
+        manager.daemon_reload()
+        check_start_fails(manager, 'secret', r'secret\.xml:1:1: error: it cannot be opened \(Permission denied\)')
+        guest.start()
+        check_in('6.1', guest.mconsole('version'))
