@@ -38,6 +38,8 @@ struct Console {
         Lines lines;
         char last_line[257];
         char reboot_line[64];
+        void (*on_line)(void *userdata, const char *line);
+        void *on_line_userdata;
 
         char input[INPUT_SIZE]; /* from clients, not yet taken by the guest */
         size_t input_size;
@@ -380,6 +382,8 @@ static void on_line(void *userdata, int priority, const char *text, size_t size)
         if (after_prefix(c->last_line, "reboot: "))
                 (void) snprintf(c->reboot_line, sizeof(c->reboot_line), "%.63s", c->last_line);
         journal_console(c->journal, priority, c->name, text, size);
+        if (c->on_line)
+                c->on_line(c->on_line_userdata, c->last_line);
 }
 
 static void on_prompt(void *userdata) {
@@ -470,6 +474,11 @@ void console_disconnect(Console *c) {
         loop_clear_timer(c->loop, &c->prompt);
         lines_flush(&c->lines, on_line, c);
         loop_close_io(c->loop, &c->line);
+}
+
+void console_watch_lines(Console *c, void (*function)(void *userdata, const char *line), void *userdata) {
+        c->on_line = function;
+        c->on_line_userdata = userdata;
 }
 
 const char *console_reboot_line(const Console *c) {

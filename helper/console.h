@@ -38,6 +38,10 @@ int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher);
  * as of sink_open(). */
 int console_add_file(Console *c, const char *path, bool truncate);
 
+/* Calls the function for each line of output, also one that is unfinished for a moment (a prompt): cleaned, at most 256
+ * bytes. NULL: no more. */
+void console_watch_lines(Console *c, void (*function)(void *userdata, const char *line), void *userdata);
+
 /* A new socketpair for a kernel that is about to start; returns the kernel's end, which is the caller's. Whatever the
  * last kernel left is over. */
 int console_connect(Console *c);

@@ -33,7 +33,6 @@
 #include "shares.h"
 
 #define RELAYED_TIMEOUT (30 * USEC_PER_SEC) /* of what clients of `control` ask */
-#define READY_MARGIN 10                       /* seconds that systemd is asked for beyond the guest's own time to come up */
 #define RELOAD_TIMEOUT (300 * USEC_PER_SEC) /* in which a guest that took ctrl-alt-del has rebooted */
 
 /* Below the runtime directory. UML makes the second of its own: UMID_DIRECTORY/NAME; in a directory apart, because a guest
@@ -63,7 +62,7 @@ static void make_visible(char *s) {
 }
 
 /* The last line that anybody knows; what the kernel last printed is the best reason there is. */
-static const char *last_words(const Guest *g) {
+const char *guest_last_words(const Guest *g) {
         const char *last = "";
 
         for (size_t i = 0; i < g->options->n_lines && !*last; i++)
@@ -129,24 +128,6 @@ static void on_control(void *userdata, ControlClient *client, const char *comman
 
 /* Up */
 
-static void set_ready(Guest *g) {
-        g->ready = true;
-        loop_clear_timer(&g->loop, &g->ready_timer);
-}
-
-/* Such a guest may have its file systems mounted, but it cannot be asked to unmount them. Who ends the helper here has its
- * processes killed. */
-static void on_ready_timer(void *userdata) {
-        Guest *g = userdata;
-        const char *last = last_words(g);
-
-        if (g->phase == PHASE_STOPPING)
-                return;
-        failure(g->journal, "The guest '%s' has not come up: its mconsole did not answer within %u s (ready timeout), so it is killed%s%s",
-                g->options->name, g->options->ready_timeout, *last ? "; it last said: " : "", last);
-        guest_finish(g, STATUS_UNAVAILABLE);
-}
-
 static void on_version(void *userdata, int result, const MconsoleReply *reply) {
         Guest *g = userdata;
 
@@ -163,9 +144,27 @@ static void on_version(void *userdata, int result, const MconsoleReply *reply) {
         if (g->phase == PHASE_STOPPING)
                 return;
         g->phase = PHASE_RUNNING;
-        notify("STATUS=Running: Linux %s\n%s", g->release, g->ready ? "" : "READY=1");
         info(g, "The guest is up: Linux %s", g->release);
-        set_ready(g);
+        ready_check(g);
+}
+
+/* A minute after the guest last served its watchdog. */
+static void on_hang(Guest *g) {
+        static const char *const done[_WATCHDOG_ACTION_MAX] = {
+                [WATCHDOG_NONE] = "",
+                [WATCHDOG_RESET] = "; it is reset",
+                [WATCHDOG_SHUTDOWN] = "; it is stopped",
+                [WATCHDOG_POWEROFF] = "; it is powered off",
+        };
+        WatchdogAction action = g->kernel <= 0 || g->phase == PHASE_STOPPING ? WATCHDOG_NONE : g->options->watchdog;
+
+        warn(g, "The guest's watchdog was not served: it hangs, or its daemon does%s", done[action]);
+        if (action == WATCHDOG_SHUTDOWN)
+                guest_stop(g);
+        else if (action != WATCHDOG_NONE) {
+                g->hung = true;
+                (void) kill(-g->kernel, SIGKILL); /* its end is seen, and all that is left of it killed, as with any other */
+        }
 }
 
 static void on_notification(void *userdata, MconsoleNotification kind, const char *text) {
@@ -194,9 +193,10 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
                 failure(g->journal, "Kernel panic in the guest: %s", g->panic);
                 break;
         case MCONSOLE_HANG:
-                warn(g, "The guest's watchdog was not served: it hangs, or its daemon does");
+                on_hang(g);
                 break;
         case MCONSOLE_USER:
+                ready_on_message(g, text);
                 debug(g, "The guest wrote %zu bytes to /proc/mconsole", strlen(text));
                 break;
         }
@@ -297,7 +297,7 @@ static int launch(Guest *g) {
 
         remove_umid_directory(g);
         g->phase = PHASE_BOOTING;
-        g->up = g->reboot_wanted = false;
+        g->up = g->reboot_wanted = g->hung = false;
         loop_clear_timer(&g->loop, &g->reload_timer);
         g->panic[0] = 0;
 
@@ -350,6 +350,8 @@ static Outcome classify_last_step(const Guest *g, bool has_socket) {
 }
 
 static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
+        if (g->hung)
+                return g->options->watchdog == WATCHDOG_RESET ? OUTCOME_REBOOT : OUTCOME_POWEROFF;
         if (!g->up)
                 return OUTCOME_NO_START;
         if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGABRT)
@@ -363,7 +365,7 @@ static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
 
 /* Says why, if the panic itself has not. */
 static void report_crash(Guest *g, int wait_status) {
-        const char *last = last_words(g);
+        const char *last = guest_last_words(g);
 
         if (g->panic[0])
                 return;
@@ -423,19 +425,20 @@ static void kernel_ended(Guest *g, int wait_status) {
                 return;
         }
         /* A guest may be faster off than we are to hear that it is up. */
-        if (!g->ready && outcome != OUTCOME_CRASH && outcome != OUTCOME_NO_START) {
-                notify("READY=1");
-                set_ready(g);
-        }
+        if (!g->ready && outcome != OUTCOME_CRASH && outcome != OUTCOME_NO_START && g->options->ready_when == READY_MCONSOLE)
+                ready_force(g);
 
         if (outcome == OUTCOME_CRASH || outcome == OUTCOME_NO_START) {
                 report_crash(g, wait_status);
                 guest_finish(g, outcome == OUTCOME_CRASH ? STATUS_CRASHED : STATUS_UNAVAILABLE);
-        } else if (outcome == OUTCOME_REBOOT && (g->options->on_reboot == LIFECYCLE_RESTART || g->reboot_wanted))
-                start_again(g, "The guest rebooted");
+        } else if (outcome == OUTCOME_REBOOT && (g->options->on_reboot == LIFECYCLE_RESTART || g->reboot_wanted || g->hung))
+                start_again(g, g->hung ? "The guest was reset" : "The guest rebooted");
         else if (outcome == OUTCOME_POWEROFF && g->options->on_poweroff == LIFECYCLE_RESTART)
                 start_again(g, "The guest powered itself off");
-        else {
+        else if (!g->ready) {
+                failure(g->journal, "The guest '%s' %s before it was ready", g->options->name, outcome == OUTCOME_REBOOT ? "rebooted" : "powered itself off");
+                guest_finish(g, STATUS_UNAVAILABLE);
+        } else {
                 notify("STATUS=The guest %s", outcome == OUTCOME_REBOOT ? "rebooted, which ends it" : "powered itself off");
                 info(g, "The guest %s", outcome == OUTCOME_REBOOT ? "rebooted, which ends it (on_reboot)" : "powered itself off");
                 guest_finish(g, EXIT_SUCCESS);
@@ -553,7 +556,7 @@ static int prepare(Guest *g) {
                 warn(g, "No console has a pty: inotify: %m; see fs.inotify.max_user_instances");
         for (size_t i = 0; r >= 0 && i < o->n_lines; i++)
                 r = prepare_line(g, i);
-        return r;
+        return r < 0 ? r : ready_prepare(g);
 }
 
 static void release(Guest *g) {
@@ -561,6 +564,7 @@ static void release(Guest *g) {
                 (void) kill_all(g->kernel);
         for (size_t i = 0; i < g->options->n_lines; i++)
                 console_free(g->consoles[i]);
+        ready_release(g);
         console_free(g->early);
         pty_watcher_close(&g->ptys);
         monitor_free(g->monitor);
@@ -573,15 +577,11 @@ static void release(Guest *g) {
 
 /* The first kernel, on whose coming up the service's start waits. */
 static int start(Guest *g) {
-        unsigned seconds = g->options->ready_timeout;
-        int r;
+        int r = launch(g);
 
-        r = launch(g);
-        if (r < 0)
-                return r;
-        loop_set_timer(&g->loop, &g->ready_timer, seconds * USEC_PER_SEC);
-        notify("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long) (seconds + READY_MARGIN) * USEC_PER_SEC);
-        return 0;
+        if (r >= 0)
+                ready_begin(g);
+        return r;
 }
 
 int guest_run(Options *o, Journal *journal) {
@@ -590,7 +590,6 @@ int guest_run(Options *o, Journal *journal) {
                 .journal = journal,
                 .signals.fd = -EBADF,
                 .ptys.io.fd = -EBADF,
-                .ready_timer = {.function = on_ready_timer, .userdata = &g},
                 .rung_timer = {.function = guest_on_rung_timer, .userdata = &g},
                 .poll_timer = {.function = guest_on_poll_timer, .userdata = &g},
                 .reload_timer = {.function = on_reload_timer, .userdata = &g},

@@ -3,6 +3,8 @@
 
 /* What guest.c (a guest's life) and stop.c (its end by request) share, and nobody else. */
 
+#include <regex.h>
+
 #include "console.h"
 #include "control.h"
 #include "helper.h"
@@ -48,7 +50,11 @@ struct Guest {
 
         pid_t kernel; /* 0: none */
         Phase phase;
+        bool hung;  /* its kernel was killed for a watchdog that was not served */
         bool ready; /* systemd knows that the guest is up */
+        bool has_said_ready; /* what --ready= waits for, beyond the mconsole, has come */
+        bool has_pattern;
+        regex_t ready_pattern;
         Timer ready_timer;
         bool up;    /* this kernel has told of its mconsole: before, no file system is mounted */
         char socket[2 * DOMAIN_NAME_MAX]; /* of mconsole */
@@ -72,6 +78,18 @@ struct Guest {
 #define debug(g, ...) journal_log((g)->journal, PRIORITY_DEBUG, __VA_ARGS__)
 #define info(g, ...) journal_log((g)->journal, PRIORITY_INFO, __VA_ARGS__)
 #define warn(g, ...) journal_log((g)->journal, PRIORITY_WARNING, __VA_ARGS__)
+
+/* What the guest printed last, for a message; "" if nothing. */
+const char *guest_last_words(const Guest *g);
+
+/* ready.c: whether the guest is up. ready_prepare() comes after the lines are there; negative errno if the one that a
+ * pattern is for is not (which was told then). */
+int ready_prepare(Guest *g);
+void ready_begin(Guest *g); /* the first kernel was launched: its time runs */
+void ready_check(Guest *g); /* the kernel has answered on its mconsole */
+void ready_on_message(Guest *g, const char *text);
+void ready_force(Guest *g); /* it was, though we did not see it */
+void ready_release(Guest *g);
 
 /* Ends the helper. */
 void guest_finish(Guest *g, int status);

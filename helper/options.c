@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdarg.h>
 
 #include "options.h"
@@ -29,7 +30,11 @@ void options_print_help(void) {
               "     --optional-disk=ubdN    Leave the disk out if its image does not exist\n"
               "     --on-poweroff=ACTION    destroy (the service ends) or restart\n"
               "     --on-reboot=ACTION      restart or destroy\n"
-              "     --ready-timeout=SECONDS How long the guest may take until mconsole answers\n"
+              "     --watchdog=ACTION       none, reset, shutdown or poweroff, when the guest\n"
+              "                             does not serve its watchdog\n"
+              "     --ready=WHEN            What the start waits for: mconsole, message, or\n"
+              "                             console:LINE:PATTERN\n"
+              "     --ready-timeout=SECONDS How long the guest may take until then\n"
               "     --stop-method=METHOD    cad (ask the guest's init first) or halt\n"
               "     --stop-timeout=SECONDS  How long the guest's own shutdown may take\n"
               "     --send=COMMAND          Send an mconsole command to the running helper;\n"
@@ -51,6 +56,8 @@ enum {
         OPTION_OPTIONAL_DISK,
         OPTION_ON_POWEROFF,
         OPTION_ON_REBOOT,
+        OPTION_WATCHDOG,
+        OPTION_READY,
         OPTION_READY_TIMEOUT,
         OPTION_STOP_METHOD,
         OPTION_STOP_TIMEOUT,
@@ -72,6 +79,8 @@ static const struct option long_options[] = {
         {"optional-disk", required_argument, NULL, OPTION_OPTIONAL_DISK},
         {"on-poweroff",   required_argument, NULL, OPTION_ON_POWEROFF  },
         {"on-reboot",     required_argument, NULL, OPTION_ON_REBOOT    },
+        {"watchdog",      required_argument, NULL, OPTION_WATCHDOG     },
+        {"ready",         required_argument, NULL, OPTION_READY        },
         {"ready-timeout", required_argument, NULL, OPTION_READY_TIMEOUT},
         {"stop-method",   required_argument, NULL, OPTION_STOP_METHOD  },
         {"stop-timeout",  required_argument, NULL, OPTION_STOP_TIMEOUT },
@@ -97,19 +106,13 @@ static int PRINTF_LIKE(2, 3) mistake(Mistake *m, const char *format, ...) {
 
 /* "con0" to "con15", "ssl0" to "ssl63" */
 static int parse_line_name(const char *s, size_t size, char ret[static LINE_NAME_SIZE]) {
-        Console c = {.serial = size > 3 && after_prefix(s, "ssl")};
-        char number[4];
-        uint64_t port;
+        Console c = {};
+        int r;
 
-        if (size <= 3 || size - 3 >= sizeof(number) || (!c.serial && !after_prefix(s, "con")))
-                return -EINVAL;
-        memcpy(number, s + 3, size - 3);
-        number[size - 3] = 0;
-        if (parse_number(number, c.serial ? DOMAIN_SERIALS_MAX - 1 : DOMAIN_CONSOLES_MAX - 1, &port) < 0)
-                return -EINVAL;
-        c.port = (unsigned) port;
-        console_name(&c, ret);
-        return 0;
+        r = console_name_parse(s, size, &c.serial, &c.port);
+        if (r >= 0)
+                console_name(&c, ret);
+        return r;
 }
 
 /* The line that a value begins with, up to a colon, is found, or made as one of kind null. Returns what follows the colon. */
@@ -252,6 +255,23 @@ static int parse_range(const char *value, uint64_t min, uint64_t max, uint64_t *
         return 0;
 }
 
+/* mconsole, message, or console:con0:PATTERN */
+static int parse_ready(Options *o, const char *value, Mistake *m) {
+        const char *line = after_prefix(value, "console:"), *colon = line ? strchr(line, ':') : NULL;
+        regex_t pattern;
+
+        if (!line)
+                return ready_when_from_string(value, &o->ready_when) < 0 || o->ready_when == READY_CONSOLE ? mistake(m, "is none of mconsole, message, console:LINE:PATTERN") : 0;
+        if (!colon || parse_line_name(line, (size_t) (colon - line), o->ready_line) < 0)
+                return mistake(m, "has no line, con0 to con15 or ssl0 to ssl63, and a pattern after console:");
+        if (regcomp(&pattern, colon + 1, REG_EXTENDED | REG_NOSUB) != 0)
+                return mistake(m, "has a pattern that is no extended regular expression (regex(7))");
+        regfree(&pattern);
+        o->ready_when = READY_CONSOLE;
+        o->ready_pattern = colon + 1;
+        return 0;
+}
+
 static int parse_seconds(const char *value, unsigned min, unsigned *ret, Mistake *m) {
         uint64_t seconds = 0;
         int r = parse_range(value, min, SECONDS_MAX, &seconds, m);
@@ -297,6 +317,10 @@ static int parse_option(Options *o, int option, const char *value, Mistake *m) {
                 return parse_action(value, &o->on_poweroff, m);
         case OPTION_ON_REBOOT:
                 return parse_action(value, &o->on_reboot, m);
+        case OPTION_WATCHDOG:
+                return watchdog_action_from_string(value, &o->watchdog) < 0 ? mistake(m, "is none of none, reset, shutdown, poweroff") : 0;
+        case OPTION_READY:
+                return parse_ready(o, value, m);
         case OPTION_READY_TIMEOUT:
                 return parse_seconds(value, 1, &o->ready_timeout, m);
         case OPTION_STOP_METHOD:

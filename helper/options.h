@@ -39,6 +39,10 @@ typedef struct Options {
         LifecycleAction on_poweroff, on_reboot;
         StopMethod stop_method;
         unsigned stop_timeout;  /* seconds */
+        WatchdogAction watchdog;
+        ReadyWhen ready_when;
+        char ready_line[LINE_NAME_SIZE]; /* of a pattern; else "" */
+        const char *ready_pattern;       /* a POSIX extended regular expression, or NULL */
         unsigned ready_timeout; /* seconds */
         size_t replay;          /* bytes */
         Line lines[DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX];

@@ -241,6 +241,20 @@ static void check_view(Reader *r) {
         }
 }
 
+static void check_ready(Reader *r) {
+        const Domain *d = r->domain;
+        char name[LINE_NAME_SIZE];
+
+        for (size_t i = 0; d->ready_line && i < d->n_consoles; i++) {
+                console_name(&d->consoles[i], name);
+                if (streq(name, d->ready_line) && (d->consoles[i].kind != CONSOLE_NULL || d->consoles[i].log))
+                        return;
+        }
+        if (d->ready_line)
+                error(r, r->ready, "<ready>: console '%s' is no line of the guest's, or null; expected con0 to con15 or ssl0 to ssl63, as its <console> and <serial> elements make it",
+                      d->ready_line);
+}
+
 static void check_domain(Reader *r, xmlNode *root) {
         Domain *d = r->domain;
         size_t length;
@@ -251,6 +265,9 @@ static void check_domain(Reader *r, xmlNode *root) {
         if (!r->os)
                 error(r, root, "<os> is missing; it may hold no more than <type>uml</type>");
         split_dashes(r);
+        if (domain_add_default_console(d) < 0)
+                r->reporter.out_of_memory = true;
+        check_ready(r);
         disks_number(r);
         check_tuning(r);
         check_root(r);
@@ -283,8 +300,6 @@ static void read_domain(Reader *r, xmlNode *root) {
         check_attributes(r, root, "type id");
         walk(r, root, "", seen);
         check_domain(r, root);
-        if (domain_add_default_console(r->domain) < 0)
-                r->reporter.out_of_memory = true;
 }
 
 int domain_read_xml(const char *text, size_t size, const DomainContext *context, ReportFunction report, void *userdata, Domain **ret) {

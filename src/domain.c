@@ -59,7 +59,7 @@ Domain *domain_free(Domain *d) {
         if (!d)
                 return NULL;
 
-        char *const strings[] = {d->name, d->title, d->kernel, d->initrd, d->dtb, d->root, d->init, d->memory_directory, d->slice,
+        char *const strings[] = {d->name, d->title, d->kernel, d->initrd, d->dtb, d->root, d->init, d->memory_directory, d->ready_line, d->ready_pattern, d->slice,
                                  d->user, d->group, d->selinux_context, d->apparmor_profile};
 
         for (size_t i = 0; i < ELEMENTSOF(strings); i++)

@@ -26,6 +26,22 @@ typedef enum LifecycleAction {
         _LIFECYCLE_MAX,
 } LifecycleAction;
 
+typedef enum ReadyWhen {
+        READY_MCONSOLE, /* the kernel answers on its mconsole */
+        READY_CONSOLE,  /* and a line of a console matches a pattern */
+        READY_MESSAGE,  /* and the guest has written READY=1 to its /proc/mconsole */
+        _READY_WHEN_MAX,
+} ReadyWhen;
+
+/* What is done when the guest has not served its watchdog for a minute. */
+typedef enum WatchdogAction {
+        WATCHDOG_NONE,     /* a message says so */
+        WATCHDOG_RESET,    /* its kernel is killed, and starts again */
+        WATCHDOG_SHUTDOWN, /* it is stopped, as the service is */
+        WATCHDOG_POWEROFF, /* its kernel is killed, as if it had powered itself off */
+        _WATCHDOG_ACTION_MAX,
+} WatchdogAction;
+
 typedef enum StopMethod {
         STOP_CAD,  /* ask the guest's init first, by ctrl-alt-del */
         STOP_HALT, /* for a guest whose init has nothing to do: sync, remount read-only, halt */
@@ -122,9 +138,13 @@ typedef struct Domain {
 
         LifecycleAction on_poweroff, on_reboot, on_crash;
         bool core_without_memory; /* <memory dumpCore='off'> */
+        WatchdogAction watchdog;
         StopMethod stop_method;
         unsigned stop_timeout;  /* seconds that the guest's own shutdown may take */
-        unsigned ready_timeout; /* seconds until its mconsole must have answered */
+        unsigned ready_timeout; /* seconds until it must be ready */
+        ReadyWhen ready_when;
+        char *ready_line;       /* "con0", of a pattern; or NULL */
+        char *ready_pattern;    /* a POSIX extended regular expression, or NULL */
         uint64_t replay;        /* bytes of a line's output that a new client is sent first */
 
         char *memory_directory; /* where the file is that is the guest's memory, or NULL: /dev/shm */
@@ -172,6 +192,9 @@ int slice_of_partition(const char *partition, char **ret);
 #define LINE_NAME_SIZE 8
 void console_name(const Console *c, char ret[static LINE_NAME_SIZE]);
 
+/* The other way round, of a name of size bytes: -EINVAL for anything else. */
+int console_name_parse(const char *s, size_t size, bool *ret_serial, unsigned *ret_port);
+
 /* Below /dev; false for NULL. */
 static inline bool path_is_device(const char *path) {
         return path && strncmp(path, "/dev/", 5) == 0;
@@ -185,8 +208,12 @@ int disk_index_from_string(const char *unit, unsigned *ret);
 
 /* Names as XML and command line have them; the other way round returns -EINVAL for a name that is none of them. */
 const char *lifecycle_action_to_string(LifecycleAction a);
+const char *ready_when_to_string(ReadyWhen w);
+const char *watchdog_action_to_string(WatchdogAction a);
 const char *stop_method_to_string(StopMethod m);
 const char *console_kind_to_string(ConsoleKind k);
 int lifecycle_action_from_string(const char *s, LifecycleAction *ret);
+int ready_when_from_string(const char *s, ReadyWhen *ret);
+int watchdog_action_from_string(const char *s, WatchdogAction *ret);
 int stop_method_from_string(const char *s, StopMethod *ret);
 int console_kind_from_string(const char *s, ConsoleKind *ret);

@@ -14,6 +14,19 @@ static const char *const lifecycle_actions[_LIFECYCLE_MAX] = {
         [LIFECYCLE_COREDUMP_RESTART] = "coredump-restart",
 };
 
+static const char *const ready_whens[_READY_WHEN_MAX] = {
+        [READY_MCONSOLE] = "mconsole",
+        [READY_CONSOLE] = "console",
+        [READY_MESSAGE] = "message",
+};
+
+static const char *const watchdog_actions[_WATCHDOG_ACTION_MAX] = {
+        [WATCHDOG_NONE] = "none",
+        [WATCHDOG_RESET] = "reset",
+        [WATCHDOG_SHUTDOWN] = "shutdown",
+        [WATCHDOG_POWEROFF] = "poweroff",
+};
+
 static const char *const stop_methods[_STOP_METHOD_MAX] = {
         [STOP_CAD] = "cad",
         [STOP_HALT] = "halt",
@@ -51,6 +64,8 @@ static int word_lookup(const char *const *words, size_t n, const char *s) {
         }
 
 DEFINE_WORDS(lifecycle_action, LifecycleAction, lifecycle_actions)
+DEFINE_WORDS(ready_when, ReadyWhen, ready_whens)
+DEFINE_WORDS(watchdog_action, WatchdogAction, watchdog_actions)
 DEFINE_WORDS(stop_method, StopMethod, stop_methods)
 DEFINE_WORDS(console_kind, ConsoleKind, console_kinds)
 
@@ -73,6 +88,22 @@ bool domain_name_is_valid(const char *name) {
 
 void console_name(const Console *c, char ret[static LINE_NAME_SIZE]) {
         (void) snprintf(ret, LINE_NAME_SIZE, "%s%hhu", c->serial ? "ssl" : "con", (unsigned char) c->port);
+}
+
+int console_name_parse(const char *s, size_t size, bool *ret_serial, unsigned *ret_port) {
+        bool serial = size > 3 && after_prefix(s, "ssl");
+        char number[4];
+        uint64_t port;
+
+        if (size <= 3 || size - 3 >= sizeof(number) || (!serial && !after_prefix(s, "con")))
+                return -EINVAL;
+        memcpy(number, s + 3, size - 3);
+        number[size - 3] = 0;
+        if (parse_number(number, serial ? DOMAIN_SERIALS_MAX - 1 : DOMAIN_CONSOLES_MAX - 1, &port) < 0)
+                return -EINVAL;
+        *ret_serial = serial;
+        *ret_port = (unsigned) port;
+        return 0;
 }
 
 int disk_index_from_string(const char *unit, unsigned *ret) {

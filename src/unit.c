@@ -78,10 +78,16 @@ static int put_optional(FILE *f, const Domain *d) {
 
 static int put_command(FILE *f, const Domain *d, const char *source) {
         char stop_timeout[16], ready_timeout[16], replay[24];
+        _cleanup_free_ char *ready = NULL;
         int r;
 
         (void) snprintf(stop_timeout, sizeof(stop_timeout), "%u", d->stop_timeout);
         (void) snprintf(ready_timeout, sizeof(ready_timeout), "%u", d->ready_timeout);
+        if (asprintf(&ready, "%s%s%s%s%s", ready_when_to_string(d->ready_when), d->ready_line ? ":" : "", d->ready_line ?: "",
+                     d->ready_line ? ":" : "", d->ready_pattern ?: "") < 0) {
+                ready = NULL;
+                return -ENOMEM;
+        }
         (void) snprintf(replay, sizeof(replay), "%llu", (unsigned long long) d->replay);
         const struct {
                 const char *option, *value;
@@ -91,8 +97,10 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
                 {"--uuid=",         d->uuid},
                 {"--on-poweroff=",  restart_or_destroy(d->on_poweroff)},
                 {"--on-reboot=",    restart_or_destroy(d->on_reboot)},
+                {"--watchdog=",     watchdog_action_to_string(d->watchdog)},
                 {"--stop-method=",  stop_method_to_string(d->stop_method)},
                 {"--stop-timeout=", stop_timeout},
+                {"--ready=",        ready},
                 {"--ready-timeout=", ready_timeout},
                 {"--replay=",       replay},
         };

@@ -36,7 +36,7 @@ LINES = re.compile(r'''
     | ExecStart=:/[^ ]+/uml-helper(\ --refused)?\ \\
     | [ ]{8}(--|"([^"\\%]|\\["\\]|%%)*")(\ \\)?
 ''', re.VERBOSE)
-OPTIONS = {'definition', 'name', 'uuid', 'on-poweroff', 'on-reboot', 'stop-method', 'stop-timeout', 'ready-timeout',
+OPTIONS = {'definition', 'name', 'uuid', 'on-poweroff', 'on-reboot', 'stop-method', 'stop-timeout', 'watchdog', 'ready', 'ready-timeout',
            'replay', 'console'}
 
 

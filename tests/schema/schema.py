@@ -43,6 +43,8 @@ UNSEEN = {
         '54-own-options/option-hidden', '54-own-options/option-reserved',
     ],
     'of how the file is written: a document type declaration': ['22-doctype/external', '22-doctype/plain'],
+    'of what belongs together, and of regular expressions': [
+        '54-own-options/ready-no-line', '54-own-options/ready-no-none', '54-own-options/ready-no-other', '54-own-options/ready-no-regex'],
     'of how the file is written: its encoding': ['23-no-text/ebcdic', '23-no-text/utf-7'],
 }
 

@@ -19,7 +19,7 @@ PACKAGES = (
     'user-mode-linux', 'uml-utilities', 'busybox-static', 'libxml2', 'libuuid1', 'libinih1',
 )
 GUEST = pathlib.Path(__file__).with_name('guest')
-GUEST_INITS = ('init-deaf', 'init-off', 'init-panic', 'init-reboot-once', 'init-stubborn')
+GUEST_INITS = ('init-ready', 'init-deaf', 'init-off', 'init-panic', 'init-reboot-once', 'init-stubborn')
 # What a Debian guest does not need from the container's tree, and what it need not wait for when it boots.
 NOT_IN_GUEST = (
     './usr/lib/uml', './usr/bin/linux.uml', './usr/share/doc', './usr/share/man', './usr/share/locale',

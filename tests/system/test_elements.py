@@ -3,7 +3,7 @@
 
 import contextlib
 
-from guests import Guest, check, check_equal, check_in, check_match
+from guests import Guest, check, check_equal, check_in, check_match, domain
 from tap import Group, SYSTEM, USER
 
 HEAD = '''<domain type='uml'>
@@ -239,3 +239,37 @@ def defaults(manager):
 def wrong(manager):
     with configured(manager, '[Stop]\nTimeoutSec=soon\nColour=red\n'), Guest(manager, 'short', definition=SHORT) as guest:
         check_in('--stop-timeout=60', guest.show('ExecStart'))
+
+ready = Group()
+
+
+def waiting(name, *attributes, init='init'):
+    """A definition whose start waits for more than the mconsole."""
+    element = f"<uml:ready xmlns:uml='urn:uml-systemd:1' {' '.join(attributes)}/>"
+    return domain(name, 'IMAGE', cmdline=f'init=/sbin/{init}').replace('</metadata>', element + '</metadata>')
+
+
+@ready.test("a start that waits for a console's text ends when the guest has printed it, and not before")
+def ready_console(manager):
+    definition = waiting('waits', "when='console'", "pattern='^[a-z]+ login: $'")
+    with Guest(manager, 'waits', definition=definition) as guest:
+        guest.start()
+        check_match('^guest login: ', manager.journal('--output=cat', '-u', guest.unit))
+        check_match('"Running: Linux 6', guest.status())
+
+
+@ready.test("a start that waits for the guest's word ends when it is written to /proc/mconsole, and no other word counts")
+def ready_message(manager):
+    with Guest(manager, 'says', definition=waiting('says', "when='message'", init='init-ready')) as guest:
+        guest.start()
+        check_match('^not yet', manager.journal('--output=cat', '-u', guest.unit))
+        check_equal(guest.show('ActiveState'), 'active', 'ActiveState')
+
+
+@ready.test('a start fails in time when the text does not come, and says what it waited for and what came last')
+def ready_never(manager):
+    with Guest(manager, 'never', definition=waiting('never', "when='console'", "pattern='no such text'", "timeout='8'")) as guest:
+        check(guest.start(check=False, timeout=60).returncode != 0, 'the guest started')
+        check_match(r'no line of its console matched the pattern within 8 s .*; it last said: .+', guest.status())
+        check_equal(guest.show('ExecMainStatus'), '69', 'the exit status')
+        check_equal(guest.processes(), '', 'what is left running')

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Point 5: the guest ends by itself, or is killed."""
 
-from guests import Guest, LOGIN, check, check_equal, check_in, check_match
-from tap import Group
+import contextlib
+
+from guests import Guest, LOGIN, check, check_equal, check_in, check_match, domain
+from tap import Group, SYSTEM
 
 ends = Group()
 PANIC = 'Attempted to kill init! exitcode=0x00000300'
@@ -70,3 +72,28 @@ def killed(manager):
         guest.signal_kernel('KILL')
         guest.wait('Failed with result')
         guest.check_gone()
+
+
+watchdog = Group(SYSTEM)
+
+
+@watchdog.test('a guest that does not serve its watchdog is reset, powered off or stopped a minute later, as its definition says')
+def hangs(manager):
+    """All of them at once: a minute is a minute."""
+    with contextlib.ExitStack() as stack:
+        guests = {action: stack.enter_context(Guest(manager, f'hang-{action}', definition=hanging(action)))
+                  for action in ('none', 'reset', 'shutdown', 'poweroff')}
+        for guest in guests.values():
+            guest.start()
+            guest.login().run('echo >/dev/watchdog')
+        for action, text in {'none': '', 'reset': '; it is reset', 'shutdown': '; it is stopped', 'poweroff': '; it is powered off'}.items():
+            guests[action].wait(rf'(?m)watchdog was not served: it hangs, or its daemon does{text}$', timeout=90)
+        guests['reset'].wait(r'(?s)The guest was reset.*guest login:')
+        guests['shutdown'].wait('The guest is stopped')
+        guests['poweroff'].wait('powered itself off')
+        check_equal({action: guest.show('ActiveState') for action, guest in guests.items()},
+                    {'none': 'active', 'reset': 'active', 'shutdown': 'inactive', 'poweroff': 'inactive'}, 'what became of them')
+
+
+def hanging(action):
+    return domain(f'hang-{action}', 'IMAGE').replace('</devices>', f"  <watchdog model='i6300esb' action='{action}'/>\n  </devices>")

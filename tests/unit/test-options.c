@@ -192,6 +192,26 @@ static void test_rest(void **state) {
         REFUSES("no UUID", "--uuid=B4433FC2-a22e-ffb3-0a3d-9c173b395800");
 }
 
+static void test_ready(void **state) {
+        assert_int_equal(PARSE("--ready=mconsole"), 0);
+        assert_int_equal(o.ready_when, READY_MCONSOLE);
+        options_done(&o);
+        assert_int_equal(PARSE("--ready=message"), 0);
+        assert_int_equal(o.ready_when, READY_MESSAGE);
+        options_done(&o);
+        assert_int_equal(PARSE("--console=ssl3:pty", "--ready=console:ssl3:^a:b{2}, (c|d)$"), 0);
+        assert_int_equal(o.ready_when, READY_CONSOLE);
+        assert_string_equal(o.ready_line, "ssl3");
+        assert_string_equal(o.ready_pattern, "^a:b{2}, (c|d)$");
+        options_done(&o);
+        REFUSES("none of mconsole", "--ready=soon");
+        REFUSES("none of mconsole", "--ready=console");
+        REFUSES("no line", "--ready=console:x:a");
+        REFUSES("no line", "--ready=console:con16:a");
+        REFUSES("no line", "--ready=console:con0");
+        REFUSES("regular expression", "--ready=console:con0:a(b");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST("without options there are the documented defaults", test_defaults),
@@ -200,6 +220,7 @@ int main(void) {
                 TEST("numbers have their ranges, and no units", test_numbers),
                 TEST("a share has a name of one component and an absolute path", test_shares),
                 TEST("other words are the documented ones", test_rest),
+                TEST("what the start waits for is the mconsole, the guest's word, or a line's pattern", test_ready),
         };
 
         return cmocka_run_group_tests_name("options", tests, NULL, NULL);
