@@ -8,6 +8,7 @@ DIR (default: build/), and made anew only where sources changed.
 """
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -25,6 +26,7 @@ BUILDS = (
 # By default undefined behaviour is only mentioned.
 SANITIZERS = {name: 'halt_on_error=1:abort_on_error=1:print_summary=1' for name in ('ASAN_OPTIONS', 'UBSAN_OPTIONS')}
 RESULT = re.compile(r'(ok|not ok)\b(.*)')
+REPORT = re.compile(r'(ok|not ok|Bail out!)\b|#|\d+\.\.\d+$')
 
 
 class Count:
@@ -59,18 +61,25 @@ def tests_of(directory, suites):
 
 
 def run_test(directory, test, count):
-    """Shows a test's report. A program that ends badly without a failed test of its own is one."""
+    """Shows a test's report; what its programs print besides, only if it fails. A program that ends badly without a failed
+    test of its own is one."""
+    noise = collections.deque(maxlen=200)
     print(f'# {directory.name}: {test["name"]}', flush=True)
     before = count.failed + count.passed + count.skipped, count.failed
     process = subprocess.Popen(test['cmd'], env={**os.environ, **SANITIZERS, **test['env']}, cwd=test['workdir'] or directory,
                                text=True, errors='replace', stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in process.stdout:
-        print(line, end='', flush=True)
+        if REPORT.match(line):
+            print(line, end='', flush=True)
+        else:
+            noise.append(line)
         if test['protocol'] == 'tap':
             count.add(line)
     status = process.wait()
     if test['protocol'] != 'tap':
         count.add(f'{"not ok" if status else "ok"} - {test["name"]}')
+    if status:
+        print(*noise, sep='')
     ran = count.failed + count.passed + count.skipped - before[0]
     if (status != 0 and count.failed == before[1]) or not ran:
         print(f'not ok - {test["name"]} ended with status {status} after {ran} tests')
