@@ -91,11 +91,23 @@ void mconsole_reply_done(MconsoleReply *reply) {
         *reply = (MconsoleReply) {};
 }
 
+/* uml_watchdog (uml-utilities 20070815) has a magic number of type long: on 64 bits its packet is that, with zeros up to 8
+ * bytes, then version, kind and length, and what its stack held. */
+static bool is_of_watchdog(const char *p, size_t size) {
+        return size == sizeof(uint64_t) + 4 * sizeof(uint32_t) && get_u32(p) == MAGIC && get_u32(p + 4) == 0 && get_u32(p + 8) == VERSION &&
+               get_u32(p + 12) == MCONSOLE_HANG;
+}
+
 int mconsole_unpack_notification(const void *packet, size_t size, MconsoleNotification *ret_kind, char *text) {
         const char *p = packet;
         size_t n;
         uint32_t kind;
 
+        if (is_of_watchdog(p, size)) {
+                *text = 0;
+                *ret_kind = MCONSOLE_HANG;
+                return 0;
+        }
         if (size < MCONSOLE_NOTIFY_HEADER || get_u32(p) != MAGIC || get_u32(p + 4) != VERSION)
                 return -EBADMSG;
         kind = get_u32(p + 8);

@@ -85,7 +85,7 @@ def hangs(manager):
                   for action in ('none', 'reset', 'shutdown', 'poweroff')}
         for guest in guests.values():
             guest.start()
-            guest.login().run('echo >/dev/watchdog')
+            guest.login().run('exec 3>/dev/watchdog; echo >&3')
         for action, text in {'none': '', 'reset': '; it is reset', 'shutdown': '; it is stopped', 'poweroff': '; it is powered off'}.items():
             guests[action].wait(rf'(?m)watchdog was not served: it hangs, or its daemon does{text}$', timeout=90)
         guests['reset'].wait(r'(?s)The guest was reset.*guest login:')

@@ -114,6 +114,18 @@ static void test_notification(void **state) {
         assert_int_equal(mconsole_unpack_notification(packet, 15, &kind, text), -EBADMSG);
 }
 
+/* As uml_watchdog of Debian 12 sent it. */
+static void test_watchdog(void **state) {
+        const uint32_t packet[] = {0xcafebabe, 0, 2, 2, 0, 0x7fff};
+        char text[MCONSOLE_DATA_MAX + 1];
+        MconsoleNotification kind;
+
+        assert_int_equal(mconsole_unpack_notification(packet, sizeof(packet), &kind, text), 0);
+        assert_int_equal(kind, MCONSOLE_HANG);
+        assert_string_equal(text, "");
+        assert_int_equal(mconsole_unpack_notification(packet, sizeof(packet) - 4, &kind, text), -EBADMSG);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST("a request has the kernel's format, and at most 511 bytes", test_request),
@@ -122,6 +134,7 @@ int main(void) {
                 TEST("a negative errno is an error", test_error_reply),
                 TEST("a reply that lies about its size, or has no end, is refused", test_bad_reply),
                 TEST("a notification is told from garbage", test_notification),
+                TEST("the watchdog's notification is understood, though its format is another", test_watchdog),
         };
 
         return cmocka_run_group_tests_name("mconsole", tests, NULL, NULL);
