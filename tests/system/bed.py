@@ -208,14 +208,20 @@ class Console:
         self.socket.close()
 
 
-def follow(process, pattern, timeout):
-    """The first match of PATTERN in the output of a process, which ends by itself when nobody reads it any more."""
+SILENCE = 5  # seconds
+
+
+def follow(process, pattern, timeout, look):
+    """The first match of PATTERN in the output of a process that follows the journal, and ends by itself when nobody reads
+    it any more. journalctl --follow (252) sometimes sleeps through the last record, until there is another: after some
+    silence, all that there is is LOOKed at."""
     deadline, output = time.monotonic() + timeout, ''
     with process:
         while not (match := re.search(pattern, output)):
-            ready, _, _ = select.select([process.stdout], [], [], host.left(deadline))
+            left = host.left(deadline)
+            ready, _, _ = select.select([process.stdout], [], [], min(left, SILENCE))
             data = os.read(process.stdout.fileno(), 65536) if ready else b''
-            if not data:
+            if not data and (ready or not left):
                 raise Failure(f'{pattern!r} did not come in {timeout} s; what came is\n{output}')
-            output += data.decode(errors='replace')
+            output = output + data.decode(errors='replace') if data else look()
     return match

@@ -45,9 +45,9 @@ class Manager:
     def wait_journal(self, unit, pattern, since_cursor=None, timeout=60):
         """The first match of PATTERN in the text of the unit's journal, the future's too."""
         since = [f'--after-cursor={since_cursor}'] if since_cursor else []
-        command = ['journalctl', *self.scope, '--follow', '--lines=all', '--output=cat', '-u', unit, *since]
-        process = self.container.popen(command, self.user, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return bed.follow(process, pattern, timeout)
+        records = ['journalctl', *self.scope, '--lines=all', '--output=cat', '-u', unit, *since]
+        process = self.container.popen([*records, '--follow'], self.user, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return bed.follow(process, pattern, timeout, lambda: self.run([*records, '--no-pager']).stdout)
 
     def cursor(self):
         """The present end of the journal."""
