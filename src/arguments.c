@@ -100,8 +100,8 @@ static int put_shares(const Domain *d, bool native, PutArgument put, void *userd
         return r;
 }
 
-/* Flag t for a transient disk: its COW file is on a tmpfs, which cannot zero a range; Linux 6.1 says so on the console for
- * each try.
+/* Flag t for a transient disk: its COW file is on a tmpfs, which cannot zero a range. Linux 6.1 then tells the guest that
+ * zeros were written, and lets it read the backing file's data (measured).
  *
  * Flag d: the file is data, whatever it begins with. Without it UML takes a file that begins with the magic number of a
  * COW file for one, and opens the backing file that it names: a guest could write itself a way to any file of the host
