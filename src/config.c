@@ -104,6 +104,7 @@ int config_complete(const Config *c, bool user_manager, Domain *d) {
                 r = fill(&d->user, c->user);
         if (r >= 0 && takes_owner)
                 r = fill(&d->group, c->group);
+        d->closed_devices = c->n_devices > 0;
         for (size_t i = 0; r >= 0 && i < c->n_devices; i++)
                 r = add_device(d, c->devices[i]);
         if (r >= 0 && c->rate_limit > 0)

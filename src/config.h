@@ -64,8 +64,8 @@ int config_read_text(Config *c, const char *text, size_t size, const char *path,
 void config_apply(const Config *c, Domain *d);
 
 /* What a definition that is read left open: kernel, slice, user and group (neither if it has one of them; and not for a
- * user's manager, which cannot make a service another user's); and a DeviceAllow= directive for each device, as these add
- * to the definition's. -ENOMEM. */
+ * user's manager, which cannot make a service another user's); and a DeviceAllow= directive for each device, to which the
+ * unit adds the definition's own. -ENOMEM. */
 int config_complete(const Config *c, bool user_manager, Domain *d);
 
 /* The settings' sections and keys, in order; NULL after the last. For the test that none is missing in uml.conf(5). */

@@ -40,7 +40,7 @@ typedef struct Reader {
 
         Domain *domain;
         uint64_t maximum_memory; /* KiB, of <memory> */
-        const xmlNode *name, *memory, *current_memory, *os, *ready; /* for messages about them at the end */
+        const xmlNode *name, *memory, *current_memory, *os, *ready, *filesystem; /* for messages about them, the first, at the end */
         Tuning tuning;
         Device device;
         unsigned n_interfaces;

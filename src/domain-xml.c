@@ -147,7 +147,7 @@ static void check_memory(Reader *r, xmlNode *root) {
 /* The helper's hostfs= is what the shares are confined by; of two, UML takes the last. */
 static void check_hostfs(Reader *r) {
         if (r->domain->n_shares > 0 && kernel_option_is_given(r->domain, "hostfs="))
-                error(r, r->os, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
+                error(r, r->filesystem, "a kernel option hostfs= is refused beside <filesystem>, which gives it");
 }
 
 static void check_root(Reader *r) {
@@ -155,23 +155,7 @@ static void check_root(Reader *r) {
 
         for (size_t i = 0; i < d->n_shares; i++)
                 if (d->shares[i].target && streq(d->shares[i].target, "/") && d->root)
-                        error(r, r->os, "<root> is refused beside a <filesystem> whose target is /: both are the guest's root");
-}
-
-/* Where the host lists the devices that guests may open, theirs come on top. */
-static void allow_devices(Reader *r) {
-        const Domain *d = r->domain;
-
-        for (size_t i = 0; i < d->n_disks; i++) {
-                const Disk *disk = &d->disks[i];
-
-                if (path_is_device(disk->path))
-                        reader_directive(r, "DeviceAllow", disk->path, "%s", disk->readonly || disk->transient ? "r" : "rw");
-                if (path_is_device(disk->backing))
-                        reader_directive(r, "DeviceAllow", disk->backing, "r");
-        }
-        if (d->n_vectors > 0)
-                reader_directive(r, "DeviceAllow", "/dev/net/tun", "rw");
+                        error(r, r->filesystem, "<root> is refused beside a <filesystem> whose target is /: both are the guest's root");
 }
 
 /* What the definition leaves to the host. */
@@ -182,8 +166,6 @@ static void complete(Reader *r) {
 
         if (config && config_complete(config, r->context->user, d) < 0)
                 r->reporter.out_of_memory = true;
-        if (config && config->n_devices > 0)
-                allow_devices(r);
         if (has_kernel || d->kernel)
                 return;
         d->kernel = reader_allocated(r, strdup(DEFAULT_KERNEL));
@@ -216,7 +198,7 @@ static void split_dashes(Reader *r) {
 /* A guest with shares is given the directories of the files that are made for it; but not one that others use. */
 static void check_directory(Reader *r, const char *path) {
         if (path && path_is_in_common_directory(path))
-                warning(r, r->os, "'%s' cannot be made for a guest with <filesystem>, which sees no common directory of the host: make it before, or choose a directory that is for guests alone, such as /var/lib/uml/NAME",
+                warning(r, r->filesystem, "'%s' cannot be made for a guest with <filesystem>, which sees no common directory of the host: make it before, or choose a directory that is for guests alone, such as /var/lib/uml/NAME",
                         path);
 }
 
@@ -226,7 +208,7 @@ static void check_view(Reader *r) {
         if (d->n_shares == 0 || r->context->user)
                 return;
         for (size_t i = 0; i < d->n_disks; i++)
-                if (d->disks[i].backing)
+                if (d->disks[i].backing && !path_is_device(d->disks[i].path))
                         check_directory(r, d->disks[i].path);
         for (size_t i = 0; i < d->n_consoles; i++) {
                 check_directory(r, d->consoles[i].path);

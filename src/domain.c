@@ -190,7 +190,7 @@ int slice_of_partition(const char *partition, char **ret) {
 }
 
 bool path_is_in_common_directory(const char *path) {
-        static const char *const deep[] = {"/usr/", "/var/", "/run/systemd/", "/etc/"};
+        static const char *const deep[] = {"/usr/", "/var/", "/run/systemd/", "/etc/", "/dev/"};
         unsigned parts = 0, least = 3; /* /srv/guests/x */
 
         for (const char *p = path + strspn(path, "/"); *p; p += strspn(p, "/")) {

@@ -147,6 +147,7 @@ typedef struct Domain {
         char *ready_pattern;    /* a POSIX extended regular expression, or NULL */
         uint64_t replay;        /* bytes of a line's output that a new client is sent first */
 
+        bool closed_devices;    /* the host lists, among the directives, what devices its guests may open */
         char *memory_directory; /* where the file is that is the guest's memory, or NULL: /dev/shm */
         char *slice; /* "machine-production.slice"; or NULL */
         char *user, *group;     /* or NULL: of <seclabel model='dac'> */
@@ -195,9 +196,9 @@ void console_name(const Console *c, char ret[static LINE_NAME_SIZE]);
 /* The other way round, of a name of size bytes: -EINVAL for anything else. */
 int console_name_parse(const char *s, size_t size, bool *ret_serial, unsigned *ret_port);
 
-/* Below /dev; false for NULL. */
+/* Below /dev, but for the files in /dev/shm; false for NULL. */
 static inline bool path_is_device(const char *path) {
-        return path && strncmp(path, "/dev/", 5) == 0;
+        return path && strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0;
 }
 
 /* Whether the file's directory is one that other programs have files in, as far as its depth tells: /run, /var/log. */

@@ -39,6 +39,8 @@ bool begin_filesystem(Reader *r, xmlNode *n) {
                 return false;
         }
         check_rights(r, n);
+        if (!r->filesystem)
+                r->filesystem = n;
         return reader_allocated(r, domain_add_share(r->domain));
 }
 

@@ -86,7 +86,7 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                 disk->serial = import_copy(i, serial);
         if (serial[strspn(serial, serial_letters)])
                 error(i, "serial '%s' is refused: a disk's serial is of A-Z a-z 0-9 _ . + -", serial);
-        disk->block = disk->path && after_prefix(disk->path, "/dev/") && !after_prefix(disk->path, "/dev/shm/");
+        disk->block = path_is_device(disk->path);
 }
 
 bool import_disk(Import *i, const char *value) {

@@ -248,6 +248,8 @@ static int put_bind_directory(FILE *f, const char *path) {
         return directory ? put_bind(f, false, directory) : -ENOMEM;
 }
 
+/* Devices: of a guest with a view, and of one whose host lists what it may open, on top of that. */
+
 static int put_device(FILE *f, const char *path, const char *access) {
         int r;
 
@@ -259,18 +261,39 @@ static int put_device(FILE *f, const char *path, const char *access) {
         return r;
 }
 
+static bool is_only_read(const Disk *disk) {
+        return disk->readonly || disk->transient;
+}
+
+static int put_devices(FILE *f, const Domain *d, bool view) {
+        int r = 0;
+
+        if (!view && !d->closed_devices)
+                return 0;
+        if (view || d->n_vectors > 0) /* the kernel command line may have devices of its own */
+                fputs_unlocked("DeviceAllow=/dev/net/tun rw\n", f);
+        for (size_t i = 0; r >= 0 && i < d->n_disks; i++) {
+                r = put_device(f, d->disks[i].path, is_only_read(&d->disks[i]) ? "r" : "rw");
+                if (r >= 0)
+                        r = put_device(f, d->disks[i].backing, "r");
+        }
+        return r;
+}
+
 static int put_disk_binds(FILE *f, const Disk *disk) {
-        bool readonly = disk->readonly || disk->transient;
         int r;
 
-        r = put_device(f, disk->path, readonly ? "r" : "rw");
-        if (r >= 0)
-                r = put_device(f, disk->backing, "r");
-        if (r >= 0 && disk->backing && !path_is_device(disk->path)) /* a COW file, which is made if it is not there */
+        if (disk->backing && !path_is_device(disk->path)) /* a COW file, which is made if it is not there */
                 r = put_bind_directory(f, disk->path);
-        else if (r >= 0)
-                r = put_bind(f, readonly, disk->path);
+        else
+                r = put_bind(f, is_only_read(disk), disk->path);
         return r < 0 ? r : put_bind(f, true, disk->backing);
+}
+
+static bool path_is_below(const char *path, const char *directory) {
+        const char *rest = path ? after_prefix(path, directory) : NULL;
+
+        return rest && (!*rest || *rest == '/');
 }
 
 /* A socket that UML makes needs its directory; of all else the thing itself is enough. */
@@ -284,16 +307,13 @@ static int put_view(FILE *f, const Domain *d) {
         const char *const files[] = {d->kernel, d->initrd, d->dtb};
         int r = 0;
 
-        if (d->n_shares == 0)
-                return 0;
         fputs_unlocked("TemporaryFileSystem=/:ro\n"
                        "BindReadOnlyPaths=/usr -/bin -/sbin -/lib -/lib32 -/lib64 -/etc/ld.so.cache /run/systemd/notify /run/systemd/journal\n"
                        "BindPaths=/dev /proc %t/uml/%i\n"
                        "ProtectKernelTunables=yes\n" /* a guest's root could have core_pattern start what it likes */
                        /* Without CAP_SYS_PTRACE, /proc/1/root is closed, to root too; these are left for owners and interfaces. */
                        "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_ADMIN CAP_NET_RAW\n"
-                       "DevicePolicy=closed\n"
-                       "DeviceAllow=/dev/net/tun rw\n", f);
+                       "DevicePolicy=closed\n", f);
         fprintf(f, "TemporaryFileSystem=/dev/shm:mode=1777,size=%lluK\n", (unsigned long long) d->memory + SHM_MARGIN);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(files); i++)
                 r = put_bind(f, true, files[i]);
@@ -308,14 +328,16 @@ static int put_view(FILE *f, const Domain *d) {
         }
         for (size_t i = 0; r >= 0 && i < d->n_vectors; i++)
                 r = vector_paths(d->vectors[i].options, put_vector_path, f);
-        if (r >= 0 && d->memory_directory && (after_prefix(d->memory_directory, "/tmp") || after_prefix(d->memory_directory, "/var/tmp")))
-                fputs_unlocked("PrivateTmp=yes\n", f); /* of its own, on the same disk */
-        else if (r >= 0)
-                r = put_bind(f, false, d->memory_directory);
-        return r;
+        if (r < 0)
+                return r;
+        if (!path_is_below(d->memory_directory, "/tmp") && !path_is_below(d->memory_directory, "/var/tmp"))
+                return put_bind(f, false, d->memory_directory);
+        fputs_unlocked("PrivateTmp=yes\n", f); /* of its own, on the same disk */
+        return 0;
 }
 
 static int put_service(FILE *f, const Domain *d, const char *source, bool user) {
+        bool view = !user && d->n_shares > 0;
         const struct {
                 const char *key, *value;
         } lines[] = {
@@ -337,8 +359,10 @@ static int put_service(FILE *f, const Domain *d, const char *source, bool user) 
                 r = put_argument(f, "TMPDIR=", d->memory_directory);
                 putc_unlocked('\n', f);
         }
-        if (r >= 0 && !user)
+        if (r >= 0 && view)
                 r = put_view(f, d);
+        if (r >= 0)
+                r = put_devices(f, d, view);
         if (r < 0)
                 return r;
         put_lifecycle(f, d);

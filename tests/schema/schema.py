@@ -28,8 +28,9 @@ UNSEEN = {
     'of the file system': ['14-names/case', '14-names/other'],
     'of two places': [
         '07-memory/above', '09-consoles/after-15', '09-consoles/same', '11-disks-refused/same-disk', '11-disks-refused/same-name',
-        '41-memory-tuning/swap-less', '42-io-tuning/disk-total-and-read', '49-vectors/on-interface', '49-vectors/taken', '50-shares/root-and-root', '50-shares/same-but-for-slash',
-        '50-shares/same-names', '50-shares/same-target', '51-labels/same-twice',
+        '41-memory-tuning/swap-less', '42-io-tuning/disk-total-and-read', '49-vectors/on-interface', '49-vectors/taken',
+        '50-shares/hostfs-too', '50-shares/root-and-root', '50-shares/same-but-for-slash', '50-shares/same-names', '50-shares/same-target',
+        '51-labels/same-twice',
     ],
     'of a number of things': ['11-disks-refused/seventeen', '46-renamed-disks/seventeen', '48-interfaces/thirty-three'],
     'of what a text amounts to': [
