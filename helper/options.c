@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
-#include <limits.h>
 #include <regex.h>
 #include <stdarg.h>
 
 #include "options.h"
 #include "util.h"
-
-#define SECONDS_MAX 86400
-#define REPLAY_MAX (16 * 1024 * 1024)
 
 void options_print_help(void) {
         fputs("uml-helper [OPTION...] -- KERNEL [ARGUMENT...]\n"
@@ -217,8 +213,7 @@ static int parse_share(Options *o, const char *value, Mistake *m) {
                 return -ENOMEM;
         share->path = colon + 1;
         o->n_shares++;
-        if (!*share->name || strlen(share->name) > NAME_MAX || strchr(share->name, '/') ||
-            streq(share->name, ".") || streq(share->name, ".."))
+        if (!share_name_is_valid(share->name))
                 return mistake(m, "has a name that is not one component of a path");
         for (size_t i = 0; i + 1 < o->n_shares; i++)
                 if (streq(o->shares[i].name, share->name))
@@ -274,7 +269,7 @@ static int parse_ready(Options *o, const char *value, Mistake *m) {
 
 static int parse_seconds(const char *value, unsigned min, unsigned *ret, Mistake *m) {
         uint64_t seconds = 0;
-        int r = parse_range(value, min, SECONDS_MAX, &seconds, m);
+        int r = parse_range(value, min, TIMEOUT_MAX, &seconds, m);
 
         if (r >= 0)
                 *ret = (unsigned) seconds;
@@ -364,9 +359,9 @@ int options_parse(Options *ret, int argc, char *argv[]) {
                 .on_poweroff = LIFECYCLE_DESTROY,
                 .on_reboot = LIFECYCLE_RESTART,
                 .stop_method = STOP_CAD,
-                .stop_timeout = 60,
-                .ready_timeout = 90,
-                .replay = 65536,
+                .stop_timeout = STOP_TIMEOUT_DEFAULT,
+                .ready_timeout = READY_TIMEOUT_DEFAULT,
+                .replay = REPLAY_DEFAULT,
         };
         while ((option = getopt_long(argc, argv, "+h", long_options, NULL)) >= 0) {
                 if (option == '?')

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <strings.h>
@@ -339,6 +338,10 @@ void reader_bits_directive(Reader *r, const char *key, const uint64_t set[static
                 reader_directive(r, key, NULL, "%s", text);
 }
 
+void reader_begin_device(Reader *r) {
+        r->device = (Device) {.first_directive = r->domain->n_directives};
+}
+
 void reader_end_device(Reader *r, const char *path) {
         Domain *d = r->domain;
 
@@ -356,17 +359,10 @@ void reader_end_device(Reader *r, const char *path) {
         free(r->device.label);
         free(r->device.dev);
         free(r->device.mac);
-        r->device = (Device) {.first_directive = d->n_directives};
+        reader_begin_device(r);
 }
 
 /* Types of attributes */
-
-static bool is_mac(const char *s) {
-        for (int i = 0; i < 6; i++, s += 3)
-                if (!isxdigit((unsigned char) s[0]) || !isxdigit((unsigned char) s[1]) || s[2] != (i < 5 ? ':' : 0))
-                        return false;
-        return true;
-}
 
 static bool is_address(const char *s) {
         struct in6_addr address;
@@ -404,7 +400,7 @@ void reader_check_type(Reader *r, xmlNode *n, const char *attribute, const char 
                 const char *what;
         } types[] = {
                 {"address", is_address, "an IP address"},
-                {"mac", is_mac, "a MAC address, as in 02:16:3e:00:00:01"},
+                {"mac", mac_is_valid, "a MAC address, as in 02:16:3e:00:00:01"},
                 {"number", is_number, "a number"},
                 {"port", is_port, "a port, 1 to 65535"},
         };

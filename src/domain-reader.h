@@ -96,6 +96,9 @@ void reader_directive(Reader *r, const char *key, const char *word, const char *
 /* The same, for a set: "1-4 6". */
 void reader_bits_directive(Reader *r, const char *key, const uint64_t set[static CPUS_MAX / 64]);
 
+/* The beginning of a device, of which nothing is known yet. */
+void reader_begin_device(Reader *r);
+
 /* The end of a device: its directives get the path, or, without one, go; its strings are freed. */
 void reader_end_device(Reader *r, const char *path);
 

@@ -66,13 +66,6 @@ static void put_single(FILE *f, const char *indent, const char *name, const char
 
 /* Network devices */
 
-static const char *vector_value(const VectorOptions *o, const char *key) {
-        for (size_t i = 0; vector_key(i); i++)
-                if (streq(vector_key(i), key))
-                        return o->values[i];
-        return NULL;
-}
-
 /* A tap with a name, and nothing but what <interface> has words for. */
 static bool is_interface(const VectorOptions *o) {
         static const char *const words[] = {"transport", "ifname", "mac", "mtu"};
@@ -81,9 +74,9 @@ static bool is_interface(const VectorOptions *o) {
         for (size_t i = 0; vector_key(i); i++)
                 n += o->values[i] != NULL;
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                n_words += vector_value(o, words[i]) != NULL;
-        return streq(vector_value(o, "transport") ?: "", "tap") && vector_value(o, "ifname") && n == n_words &&
-               strncasecmp(vector_value(o, "mac") ?: "", "fe", 2) != 0; /* libvirt's, but not UML's, for the host's side */
+                n_words += vector_get(o, words[i]) != NULL;
+        return streq(vector_get(o, "transport") ?: "", "tap") && vector_get(o, "ifname") && n == n_words &&
+               strncasecmp(vector_get(o, "mac") ?: "", "fe", 2) != 0; /* libvirt's, but not UML's, for the host's side */
 }
 
 /* The values stay in *ret_text, which the caller frees. */
@@ -118,13 +111,13 @@ static int all_are_interfaces(const Domain *d) {
 
 static void put_interface(FILE *f, const VectorOptions *o) {
         fputs_unlocked("    <interface type='ethernet'>\n", f);
-        if (vector_value(o, "mac"))
-                put_single(f, "      ", "mac", "address", vector_value(o, "mac"));
+        if (vector_get(o, "mac"))
+                put_single(f, "      ", "mac", "address", vector_get(o, "mac"));
         fputs_unlocked("      <target", f);
-        put_attribute(f, "dev", vector_value(o, "ifname"));
+        put_attribute(f, "dev", vector_get(o, "ifname"));
         fputs_unlocked(" managed='no'/>\n", f);
-        if (vector_value(o, "mtu"))
-                put_single(f, "      ", "mtu", "size", vector_value(o, "mtu"));
+        if (vector_get(o, "mtu"))
+                put_single(f, "      ", "mtu", "size", vector_get(o, "mtu"));
         fputs_unlocked("    </interface>\n", f);
 }
 

@@ -4,10 +4,7 @@
 #include "domain.h"
 #include "util.h"
 
-#define STOP_TIMEOUT_DEFAULT 60  /* seconds */
-#define READY_TIMEOUT_DEFAULT 90 /* seconds */
-#define REPLAY_DEFAULT 65536     /* bytes */
-#define UNIT_NAME_MAX 255        /* bytes */
+#define UNIT_NAME_MAX 255 /* bytes */
 
 Domain *domain_new(void) {
         Domain *d = calloc(1, sizeof(*d));

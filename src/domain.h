@@ -17,6 +17,12 @@
 #define DOMAIN_SHARES_MAX 32    /* likewise */
 #define UUID_TEXT_SIZE 37
 
+#define TIMEOUT_MAX 86400        /* seconds, of stop and start */
+#define STOP_TIMEOUT_DEFAULT 60  /* seconds */
+#define READY_TIMEOUT_DEFAULT 90 /* seconds */
+#define REPLAY_MAX (16U << 20)   /* bytes */
+#define REPLAY_DEFAULT 65536     /* bytes */
+
 typedef enum LifecycleAction {
         LIFECYCLE_DESTROY,          /* the service ends */
         LIFECYCLE_RESTART,          /* the guest boots again */
@@ -180,6 +186,16 @@ char *share_name_of_target(const char *target);
  * the guest's runtime directory would pass for a definition in /run/uml. */
 bool domain_name_is_valid(const char *name);
 #define DOMAIN_NAME_RULE "a guest's name is 1 to 63 of A-Z a-z 0-9 _ . : -, begins with a letter or digit, and does not end in .xml"
+
+/* The letters that the kernel lets a disk's serial have; empty is valid, and none. */
+bool disk_serial_is_valid(const char *serial);
+#define DISK_SERIAL_RULE "a disk's serial is of A-Z a-z 0-9 _ . + -"
+
+/* One component of a path, which leads nowhere else. */
+bool share_name_is_valid(const char *name);
+
+/* 02:16:3e:00:00:01, in either case. */
+bool mac_is_valid(const char *mac);
 
 /* Gives a domain that has no UUID one that stays the same: name-based (RFC 4122, SHA-1), of the host's or user's seed
  * and the guest's name, so that two hosts with the same definition do not share it. */

@@ -2,8 +2,6 @@
 
 /* <filesystem>, the small devices, <seclabel>. */
 
-#include <limits.h>
-
 #include "arguments.h"
 #include "elements.h"
 #include "escape.h"
@@ -25,7 +23,7 @@ bool begin_filesystem(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type");
         xmlNode *source = reader_child(n, "source");
 
-        r->device = (Device) {.first_directive = r->domain->n_directives};
+        reader_begin_device(r);
         if (type && !streq(type, "mount")) {
                 warning(r, n, "<filesystem>: type '%s' is left out: UML shares directories (type mount)", type);
                 return false;
@@ -74,7 +72,7 @@ bool begin_filesystem_target(Reader *r, xmlNode *n) {
         share->name = reader_allocated(r, share_name_of_target(dir));
         if (!share->name)
                 return true;
-        if (streq(share->name, ".") || streq(share->name, "..") || strlen(share->name) > NAME_MAX)
+        if (!share_name_is_valid(share->name))
                 error(r, n, "<target>: dir '%s' is refused: in hostfs it would be /%s, which is no file's name", dir, share->name);
         for (Share *other = r->domain->shares; other < share; other++)
                 if (other->name && streq(other->name, share->name))
@@ -129,7 +127,7 @@ bool begin_memballoon(Reader *r, xmlNode *n) {
 /* Labels. A <seclabel> is of one security driver, its model. */
 
 bool begin_seclabel(Reader *r, xmlNode *n) {
-        r->device = (Device) {.first_directive = r->domain->n_directives};
+        reader_begin_device(r);
         r->device.model = reader_attribute(r, n, "model");
         r->device.format = reader_attribute(r, n, "type");
         return true;

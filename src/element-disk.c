@@ -75,7 +75,7 @@ bool begin_disk(Reader *r, xmlNode *n) {
         const char *reason;
         Disk *disk;
 
-        r->device = (Device) {.first_directive = r->domain->n_directives};
+        reader_begin_device(r);
         if (driver)
                 format = reader_attribute(r, driver, "type");
         reason = refusal(n, type ?: "file", format);
@@ -221,13 +221,12 @@ bool begin_transient(Reader *r, xmlNode *n) {
 }
 
 bool begin_disk_serial(Reader *r, xmlNode *n) {
-        static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
         _cleanup_free_ char *s = reader_word(r, n);
 
-        if (s && s[strspn(s, letters)] && !is_uml_disk(n->parent))
-                warning(r, n, "<serial>: '%s' is ignored: a UML disk's is of A-Z a-z 0-9 _ . + -", s);
-        else if (s && s[strspn(s, letters)])
-                error(r, n, "<serial>: '%s' is refused: a disk's serial is of A-Z a-z 0-9 _ . + -", s);
+        if (s && !disk_serial_is_valid(s) && !is_uml_disk(n->parent))
+                warning(r, n, "<serial>: '%s' is ignored: " DISK_SERIAL_RULE, s);
+        else if (s && !disk_serial_is_valid(s))
+                error(r, n, "<serial>: '%s' is refused: " DISK_SERIAL_RULE, s);
         else if (s)
                 this_disk(r)->serial = TAKE_PTR(s);
         return true;

@@ -45,7 +45,7 @@ bool begin_interface(Reader *r, xmlNode *n) {
         _cleanup_free_ char *type = reader_attribute(r, n, "type");
         xmlNode *target = reader_child(n, "target");
 
-        r->device = (Device) {.first_directive = r->domain->n_directives};
+        reader_begin_device(r);
         if (!type) {
                 error(r, n, "<interface>: attribute type is missing");
                 return false;
@@ -130,12 +130,6 @@ static bool vector_is_taken(const Domain *d, unsigned index) {
         return false;
 }
 
-static void set_option(VectorOptions *options, const char *key, const char *value) {
-        for (size_t i = 0; vector_key(i); i++)
-                if (streq(vector_key(i), key))
-                        options->values[i] = value;
-}
-
 void end_interface(Reader *r, xmlNode *n) {
         unsigned index = r->n_interfaces++;
         VectorOptions options = {};
@@ -147,11 +141,11 @@ void end_interface(Reader *r, xmlNode *n) {
         else if (!r->device.refused && vector_is_taken(r->domain, index))
                 error(r, n, "<interface>: vec%u is taken by a <uml:vector>; give that another index", index);
         else if (!r->device.refused && r->device.dev) {
-                set_option(&options, "transport", "tap");
-                set_option(&options, "ifname", r->device.dev);
-                set_option(&options, "mac", r->device.mac);
+                vector_set(&options, "transport", "tap");
+                vector_set(&options, "ifname", r->device.dev);
+                vector_set(&options, "mac", r->device.mac);
                 (void) snprintf(mtu, sizeof(mtu), "%u", r->device.mtu);
-                set_option(&options, "mtu", r->device.mtu > 0 ? mtu : NULL);
+                vector_set(&options, "mtu", r->device.mtu > 0 ? mtu : NULL);
                 add_vector(r, n, index, &options);
         }
         reader_end_device(r, NULL);

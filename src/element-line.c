@@ -49,7 +49,7 @@ bool begin_console(Reader *r, xmlNode *n) {
         c = reader_allocated(r, domain_add_console(r->domain, streq(node_name(n), "serial")));
         if (!c)
                 return false;
-        r->device = (Device) {.first_directive = r->domain->n_directives};
+        reader_begin_device(r);
         c->kind = console_kind(r, n);
         return true;
 }

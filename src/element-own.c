@@ -6,14 +6,13 @@
 
 #include "elements.h"
 
-#define REPLAY_MAX (16U << 20) /* bytes */
 
 bool begin_stop(Reader *r, xmlNode *n) {
         _cleanup_free_ char *method = reader_attribute(r, n, "method");
 
         if (method && stop_method_from_string(method, &r->domain->stop_method) < 0)
                 error(r, n, "<stop>: method '%s' is neither cad nor halt", method);
-        (void) reader_number(r, n, "timeout", 86400, &r->domain->stop_timeout);
+        (void) reader_number(r, n, "timeout", TIMEOUT_MAX, &r->domain->stop_timeout);
         return true;
 }
 
@@ -49,7 +48,7 @@ bool begin_ready(Reader *r, xmlNode *n) {
                         error(r, n, "<ready>: pattern '%s' is not an extended regular expression (regex(7)), which when='console' needs", pattern ?: "");
                 d->ready_pattern = TAKE_PTR(pattern);
         }
-        if (reader_number(r, n, "timeout", 86400, &r->domain->ready_timeout) && r->domain->ready_timeout == 0)
+        if (reader_number(r, n, "timeout", TIMEOUT_MAX, &r->domain->ready_timeout) && r->domain->ready_timeout == 0)
                 error(r, n, "<ready>: a timeout of 0 would end every start; give at least 1 second");
         return true;
 }

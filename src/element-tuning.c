@@ -244,7 +244,7 @@ bool begin_io_weight(Reader *r, xmlNode *n) {
 }
 
 bool begin_io_device(Reader *r, xmlNode *n) {
-        r->device = (Device) {.first_directive = r->domain->n_directives};
+        reader_begin_device(r);
         return true;
 }
 

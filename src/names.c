@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The words of the model's enumerations, and of a guest's name. Apart from domain.c because the helper, which reads them
- * from its command line, must not load libuuid. */
+/* The words of the model's enumerations, and what its names may be. Apart from domain.c because the helper, which reads
+ * them from its command line, must not load libuuid. */
+
+#include <limits.h>
 
 #include "domain.h"
 #include "util.h"
@@ -82,6 +84,26 @@ bool domain_name_is_valid(const char *name) {
                 return false;
         for (size_t i = 0; i < n; i++)
                 if (!is_letter_or_digit(name[i]) && !strchr("_.:-", name[i]))
+                        return false;
+        return true;
+}
+
+bool disk_serial_is_valid(const char *serial) {
+        for (const char *p = serial; *p; p++)
+                if (!is_letter_or_digit(*p) && !strchr("_.+-", *p))
+                        return false;
+        return true;
+}
+
+bool share_name_is_valid(const char *name) {
+        return *name && strlen(name) <= NAME_MAX && !strchr(name, '/') && !streq(name, ".") && !streq(name, "..");
+}
+
+bool mac_is_valid(const char *mac) {
+        static const char hex[] = "0123456789abcdefABCDEF";
+
+        for (int i = 0; i < 6; i++, mac += 3)
+                if (!*mac || !mac[1] || !strchr(hex, mac[0]) || !strchr(hex, mac[1]) || mac[2] != (i < 5 ? ':' : 0))
                         return false;
         return true;
 }

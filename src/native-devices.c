@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <limits.h>
-
 #include "arguments.h"
 #include "native-import.h"
 #include "vector.h"
@@ -59,8 +57,6 @@ static bool is_transient(const char *path, unsigned index) {
 
 /* path, backing and serial are empty if they are not given. */
 static void read_files(Import *i, Disk *disk, bool data, const char *path, const char *backing, const char *serial) {
-        static const char serial_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
-
         disk->transient = *backing && is_transient(path, disk->index);
         if (*backing && data) {
                 error(i, "'%s': flag d says that the file is no COW file, and then there is a backing file; remove one of them",
@@ -84,8 +80,8 @@ static void read_files(Import *i, Disk *disk, bool data, const char *path, const
                 disk->keep = false; /* means nothing more */
         if (*serial)
                 disk->serial = import_copy(i, serial);
-        if (serial[strspn(serial, serial_letters)])
-                error(i, "serial '%s' is refused: a disk's serial is of A-Z a-z 0-9 _ . + -", serial);
+        if (!disk_serial_is_valid(serial))
+                error(i, "serial '%s' is refused: " DISK_SERIAL_RULE, serial);
         disk->block = path_is_device(disk->path);
 }
 
@@ -256,12 +252,8 @@ static void import_tuntap(Import *i, unsigned index, char *rest) {
         const char *address = rest ? strsep(&rest, ",") : "";
         char room[MAC_SIZE];
 
-        for (size_t k = 0; vector_key(k); k++) {
-                if (streq(vector_key(k), "ifname") && *tap)
-                        o.values[k] = tap;
-                if (streq(vector_key(k), "mac") && *mac)
-                        o.values[k] = mac;
-        }
+        vector_set(&o, "ifname", *tap ? tap : NULL);
+        vector_set(&o, "mac", *mac ? mac : NULL);
         if (rest) {
                 error(i, "'%s': more than eth%u=tuntap,TAP,MAC,ADDRESS", i->word->text, index);
                 return;
@@ -352,7 +344,7 @@ static char *read_share_name(Import *i, const char *path, const char *target) {
                 i->reporter.out_of_memory = true;
                 return NULL;
         }
-        if (streq(name, ".") || streq(name, "..") || strlen(name) > NAME_MAX) {
+        if (!share_name_is_valid(name)) {
                 error(i, "share '%s': target '%s' makes no name of a file's", path, target);
                 return NULL;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <limits.h>
 
+#include "domain.h"
 #include "escape.h"
 #include "util.h"
 #include "vector.h"
@@ -90,14 +91,7 @@ static bool is_interface(const char *s) {
 
 /* Of one device: the lowest bit of the first byte makes it a group's, and the kernel takes another address then. */
 static bool is_mac(const char *s) {
-        static const char hex[] = "0123456789abcdefABCDEF";
-
-        if (*s && s[1] && strchr("13579bdfBDF", s[1]))
-                return false;
-        for (int i = 0; i < 6; i++, s += 3)
-                if (!*s || !s[1] || !strchr(hex, s[0]) || !strchr(hex, s[1]) || s[2] != (i < 5 ? ':' : 0))
-                        return false;
-        return true;
+        return mac_is_valid(s) && !strchr("13579bdfBDF", s[1]);
 }
 
 static bool is_path(const char *s) {
@@ -171,6 +165,14 @@ const char *vector_key(size_t i) {
         return i < ELEMENTSOF(keys) ? keys[i].name : NULL;
 }
 
+const char *vector_get(const VectorOptions *o, const char *key) {
+        return o->values[key_index(key)];
+}
+
+void vector_set(VectorOptions *o, const char *key, const char *value) {
+        o->values[key_index(key)] = value;
+}
+
 bool vector_has(const char *transport, const char *key) {
         Transports bit = transport_bit(transport);
         int i = key ? key_index(key) : 0;
@@ -195,7 +197,7 @@ static const char *other_of_pair(const VectorOptions *o) {
         static const char *const pairs[][2] = {{"rx_key", "tx_key"}, {"rx_cookie", "tx_cookie"}};
 
         for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
-                bool rx = o->values[key_index(pairs[i][0])], tx = o->values[key_index(pairs[i][1])];
+                bool rx = vector_get(o, pairs[i][0]), tx = vector_get(o, pairs[i][1]);
 
                 if (rx != tx)
                         return pairs[i][rx];

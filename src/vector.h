@@ -19,6 +19,10 @@ typedef struct VectorOptions {
 /* The i-th option in the order in which Vector.options has them, "transport" first; NULL after the last. */
 const char *vector_key(size_t i);
 
+/* Of a key that is in the table: "mac". */
+const char *vector_get(const VectorOptions *options, const char *key);
+void vector_set(VectorOptions *options, const char *key, const char *value);
+
 /* Whether the transport has the option. NULL key: whether there is such a transport. */
 bool vector_has(const char *transport, const char *key);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <limits.h>
+
 #include "test.h"
 
 #include "domain.h"
@@ -17,6 +19,34 @@ static void test_invalid(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 assert_false(domain_name_is_valid(names[i]));
+}
+
+/* The rules that both definitions and command lines are read by. */
+static void test_small_rules(void **state) {
+        char longest[NAME_MAX + 2];
+
+        memset(longest, 'a', sizeof(longest));
+        longest[NAME_MAX + 1] = 0;
+        assert_false(share_name_is_valid(longest));
+        assert_true(share_name_is_valid(longest + 1));
+        assert_true(share_name_is_valid("..."));
+        assert_false(share_name_is_valid(""));
+        assert_false(share_name_is_valid("."));
+        assert_false(share_name_is_valid(".."));
+        assert_false(share_name_is_valid("a/b"));
+
+        assert_true(disk_serial_is_valid("SN_1.2+3-4"));
+        assert_false(disk_serial_is_valid("SN 1"));
+        assert_false(disk_serial_is_valid("SN,1"));
+        assert_false(disk_serial_is_valid("\xc3\xa4"));
+
+        assert_true(mac_is_valid("02:16:3e:00:Aa:fF"));
+        assert_false(mac_is_valid(""));
+        assert_false(mac_is_valid("02:16:3e:00:00"));
+        assert_false(mac_is_valid("02:16:3e:00:00:0"));
+        assert_false(mac_is_valid("02:16:3e:00:00:01:"));
+        assert_false(mac_is_valid("02-16-3e-00-00-01"));
+        assert_false(mac_is_valid("0g:16:3e:00:00:01"));
 }
 
 static void test_number(void **state) {
@@ -52,6 +82,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST("names that need no escaping as unit instance are taken", test_valid),
                 TEST("all other names are refused", test_invalid),
+                TEST("a share's name is one component of a path, a serial has no separator, a MAC address has six bytes", test_small_rules),
                 TEST("numbers are decimal, whole and bounded", test_number),
                 TEST("the words of the enumerations read back as themselves", test_words),
         };
