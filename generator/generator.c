@@ -397,15 +397,9 @@ static void on_config_report(void *userdata, Severity severity, const char *path
 }
 
 static int read_config(Run *run) {
-        int r = 0;
+        int r = config_read(run->user, run->root, on_config_report, run, &run->config);
 
-        run->config = config_new();
-        if (!run->config)
-                return -ENOMEM;
-        r = config_read_path(run->config, run->root, CONFIG_HOST_DIRECTORY, on_config_report, run);
-        if (r != -ENOMEM && run->user && run->n_directories > 0)
-                r = config_read_path(run->config, run->root, run->directories[0].path, on_config_report, run);
-        return r == -ENOMEM ? r : 0;
+        return r == -ENOMEM ? r : 0; /* what else was wrong has been told, and the rest counts */
 }
 
 /* What makes a default UUID this host's, or this user's: the machine ID, with the user's number. */

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "directories.h"
 #include "report.h"
 #include "escape.h"
 #include "file.h"
 #include "util.h"
-
 
 /* The configuration */
 
@@ -617,7 +617,8 @@ int config_read_directory(Config *c, int directory, const char *path, ConfigRepo
         return r;
 }
 
-int config_read_path(Config *c, const char *root, const char *path, ConfigReport report, void *userdata) {
+/* The same by the directory's path, which may not be there, below another root. */
+static int read_path(Config *c, const char *root, const char *path, ConfigReport report, void *userdata) {
         _cleanup_free_ char *below_root = NULL;
         _cleanup_close_ int fd = -EBADF;
 
@@ -631,4 +632,31 @@ int config_read_path(Config *c, const char *root, const char *path, ConfigReport
         if (errno == ENOENT)
                 return 0;
         return complain(&(Directory) {.path = path, .report = report, .userdata = userdata}, "uml.conf", "the directory cannot be opened", errno);
+}
+
+static int read_user(Config *c, const char *root, ConfigReport report, void *userdata) {
+        char *directories[DIRECTORIES_MAX];
+        size_t n;
+        int r;
+
+        r = definition_directories(true, directories, &n);
+        if (r < 0)
+                return r;
+        if (n > 0 && directory_is_usable(directories[0]))
+                r = read_path(c, root, directories[0], report, userdata);
+        for (size_t i = 0; i < n; i++)
+                free(directories[i]);
+        return r;
+}
+
+int config_read(bool user, const char *root, ConfigReport report, void *userdata, Config **ret) {
+        _cleanup_(config_freep) Config *c = config_new();
+        int r;
+
+        r = c ? read_path(c, root, CONFIG_HOST_DIRECTORY, report, userdata) : -ENOMEM;
+        if (r != -ENOMEM && user)
+                r = worse(r, read_user(c, root, report, userdata));
+        if (r != -ENOMEM)
+                *ret = TAKE_PTR(c);
+        return r;
 }

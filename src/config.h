@@ -54,10 +54,11 @@ typedef void (*ConfigReport)(void *userdata, Severity severity, const char *path
  * Returns 0, -EBADMSG when an error was reported, -ENOMEM when memory ran out. */
 int config_read_directory(Config *c, int directory, const char *path, ConfigReport report, void *userdata);
 
-/* The same by the directory's path, which may not be there, below another root ("" for none). */
-int config_read_path(Config *c, const char *root, const char *path, ConfigReport report, void *userdata);
+/* All that counts for the system's guests, or a user's: the host's directory, then the user's first one, below another
+ * root ("" for none). Unless it returns -ENOMEM there is a configuration, which the caller frees. */
+int config_read(bool user, const char *root, ConfigReport report, void *userdata, Config **ret);
 
-/* The same with the text of one file. */
+/* The same as config_read_directory() with the text of one file. */
 int config_read_text(Config *c, const char *text, size_t size, const char *path, ConfigReport report, void *userdata);
 
 /* Defaults that a definition overrides: for a new domain, before its XML is read. */

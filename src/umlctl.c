@@ -153,21 +153,10 @@ static void ignore_config_report(void *userdata, Severity severity, const char *
 
 /* Reads it once; NULL without memory. */
 static const Config *read_config(bool user) {
-        char *directories[DIRECTORIES_MAX];
         static Config *config;
-        size_t n = 0;
 
-        if (config)
-                return config;
-        config = config_new();
-        if (!config || config_read_path(config, "", CONFIG_HOST_DIRECTORY, ignore_config_report, NULL) == -ENOMEM ||
-            (user && definition_directories(user, directories, &n) < 0))
-                return NULL;
-        for (size_t i = 0; i < n; i++) {
-                if (i == 0)
-                        (void) config_read_path(config, "", directories[i], ignore_config_report, NULL);
-                free(directories[i]);
-        }
+        if (!config)
+                (void) config_read(user, "", ignore_config_report, NULL, &config);
         return config;
 }
 

@@ -210,6 +210,9 @@ static void test_warned(void **state) {
                  "6:1: warning: <disk device='cdrom'> is left out: the drive is empty, and UML's disks cannot be changed by hand\n"},
                 {DEVICES("<disk><source file='/d'/><target dev='vda' bus='virtio'/></disk>"),
                  "6:26: warning: <target>: the disk 'vda' is ubd0 here, which the guest calls /dev/ubda\n"},
+                {DEVICES("<disk><source file='/d'/><target dev='vda'/><serial>WD 1</serial></disk>"),
+                 "6:45: warning: <serial>: 'WD 1' is ignored: a disk's serial is of A-Z a-z 0-9 _ . + -\n"
+                 "6:26: warning: <target>: the disk 'vda' is ubd0 here, which the guest calls /dev/ubda\n"},
                 {DEVICES("<disk><driver type='qcow2'/><source file='/d'/><target dev='vda'/></disk>"),
                  "6:1: warning: <disk>: type 'file', format 'qcow2': the disk is left out: UML reads raw images, and its own copy-on-write files (cow); convert it with `qemu-img convert -O raw`\n"},
         };
