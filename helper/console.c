@@ -12,6 +12,7 @@
 #include "replay.h"
 #include "server.h"
 #include "sink.h"
+#include "store.h"
 
 #define READ_SIZE 65536
 #define INPUT_SIZE 4096
@@ -26,6 +27,7 @@ typedef struct Client {
         bool is_pty;
         bool ended; /* it will send nothing more, but may still listen */
         bool gone;  /* it has hung up; what it sent before waits for the guest */
+        char name[STORE_NAME_SIZE]; /* in the store */
         struct Client *next;
 } Client;
 
@@ -47,9 +49,11 @@ struct Console {
         Sink sinks[2];
         size_t n_sinks;
 
+        char replay_name[STORE_NAME_SIZE], socket_name[STORE_NAME_SIZE], pty_name[STORE_NAME_SIZE];
         Replay replay;
         Server server;
         Client *clients;
+        unsigned last_client; /* the number in the name of the newest one */
 
         Client pty; /* in no list; watched only while somebody has the pty open */
         PtyWatcher *watcher;
@@ -100,6 +104,7 @@ static void drop_client(Client *client) {
                         *p = client->next;
                         break;
                 }
+        store_remove(client->name);
         safe_close(client->io.fd);
         server_client_gone(&c->server);
         free(client);
@@ -232,25 +237,56 @@ static void drop_gone_clients(Console *c) {
         }
 }
 
-static void on_connection(void *userdata, int fd) {
-        Console *c = userdata;
+/* NULL without memory, and then the descriptor is closed. */
+static Client *add_client(Console *c, int fd, uint64_t position) {
         Client *client = calloc(1, sizeof(*client));
 
         if (!client) {
                 safe_close(fd);
                 server_client_gone(&c->server);
-                return;
+                return NULL;
         }
-        *client = (Client) {
-                .console = c,
-                .io = {.fd = fd, .function = on_client, .userdata = client},
-                .position = replay_begin(&c->replay),
-                .next = c->clients,
-        };
+        *client = (Client) {.console = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .position = position, .next = c->clients};
         c->clients = client;
-        client_watch(client);
+        return client;
+}
+
+static void on_connection(void *userdata, int fd) {
+        Console *c = userdata;
+        Client *client = add_client(c, fd, replay_begin(&c->replay));
+
+        if (client) {
+                (void) snprintf(client->name, sizeof(client->name), "%s.client.%u", c->name, ++c->last_client);
+                store_add(client->name, fd);
+                client_watch(client);
+        }
         if (c->server.n_clients >= c->server.max_clients)
                 drop_gone_clients(c);
+}
+
+/* Those of the helper before this one. They have had all output that it had, perhaps but for the last that it read. */
+static void take_over_clients(Console *c) {
+        char prefix[STORE_NAME_SIZE];
+        const char *name;
+
+        (void) snprintf(prefix, sizeof(prefix), "%s.client.", c->name);
+        while ((name = store_find(prefix))) {
+                unsigned number = (unsigned) strtoul(name + strlen(prefix), NULL, 10);
+                char copy[STORE_NAME_SIZE];
+                Client *client;
+
+                strcpy(copy, name);
+                server_add_client(&c->server);
+                client = add_client(c, store_take(copy), c->replay.end);
+                if (!client) {
+                        store_remove(copy);
+                        continue;
+                }
+                strcpy(client->name, copy);
+                if (number > c->last_client)
+                        c->last_client = number;
+                client_watch(client);
+        }
 }
 
 /* The pty: its master is a client like others, but there only while somebody has the slave open: before, what is written
@@ -285,10 +321,11 @@ static void renew_pty(Console *c) {
                         *p = c->next_watched;
                         break;
                 }
+        store_remove(c->pty_name);
         loop_close_io(c->loop, &c->pty.io);
         r = open_pty(c);
         if (r < 0)
-                journal_log(c->journal, PRIORITY_WARNING, "There is no %s.pty any more: %s; %s.sock is the same line", c->name, strerror(-r), c->name);
+                journal_log(c->journal, PRIORITY_WARNING, "There is no %s any more: %s; %s is the same line", c->pty_name, strerror(-r), c->socket_name);
 }
 
 /* What the user left unread still waits in the pty, partly in what the slave has read already: it would be shown to the next
@@ -315,7 +352,7 @@ static void pty_closed(Console *c) {
         }
         c->watch = inotify_add_watch(c->watcher->io.fd, path, IN_OPEN);
         if (c->watch < 0)
-                journal_log(c->journal, PRIORITY_WARNING, "%s.pty is dead from now on: %m; %s.sock is the same line", c->name, c->name);
+                journal_log(c->journal, PRIORITY_WARNING, "%s is dead from now on: %m; %s is the same line", c->pty_name, c->socket_name);
         if (poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP))
                 pty_opened(c);
 }
@@ -344,9 +381,9 @@ void pty_watcher_close(PtyWatcher *w) {
         loop_close_io(w->loop, &w->io);
 }
 
-static int open_pty(Console *c) {
+static int make_pty(Console *c) {
         _cleanup_close_ int master = -EBADF, slave = -EBADF;
-        char path[64], link[32];
+        char path[64];
 
         master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
         if (master < 0 || unlockpt(master) < 0 || ptsname_r(master, path, sizeof(path)) != 0)
@@ -354,19 +391,38 @@ static int open_pty(Console *c) {
         slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
         if (slave < 0 || make_raw(slave) < 0 || fchmod(slave, 0600) < 0)
                 return negative_errno();
+        (void) unlink(c->pty_name);
+        if (symlink(path, c->pty_name) < 0)
+                return negative_errno();
+        return TAKE_FD(master);
+}
 
+static int open_pty(Console *c) {
+        _cleanup_close_ int master = store_take(c->pty_name);
+        bool is_new = master < 0;
+        struct pollfd p;
+        char path[64];
+
+        if (is_new)
+                master = make_pty(c);
+        if (master < 0)
+                return master;
+        if (ptsname_r(master, path, sizeof(path)) != 0)
+                return negative_errno();
         c->watch = inotify_add_watch(c->watcher->io.fd, path, IN_OPEN);
         if (c->watch < 0)
                 return negative_errno();
 
-        (void) snprintf(link, sizeof(link), "%s.pty", c->name);
-        (void) unlink(link);
-        if (symlink(path, link) < 0)
-                return negative_errno();
-
+        if (is_new)
+                store_add(c->pty_name, master);
+        p = (struct pollfd) {.fd = master};
         c->pty = (Client) {.console = c, .is_pty = true, .io = {.fd = TAKE_FD(master), .function = on_client, .userdata = &c->pty}};
         c->next_watched = c->watcher->consoles;
         c->watcher->consoles = c;
+        if (!is_new && poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP)) { /* somebody has had it open since the last helper */
+                pty_opened(c);
+                c->pty.position = c->replay.end;
+        }
         return 0;
 }
 
@@ -452,6 +508,7 @@ int console_connect(Console *c) {
         r = loop_watch(c->loop, &c->line, EPOLLIN);
         if (r < 0)
                 goto fail;
+        store_add(c->name, pair[0]);
         c->input_size = 0;
         c->last_line[0] = c->reboot_line[0] = 0;
         watch_clients(c);
@@ -464,6 +521,11 @@ fail:
         return r;
 }
 
+int console_resume(Console *c) {
+        c->line.fd = store_take(c->name);
+        return c->line.fd < 0 ? c->line.fd : loop_watch(c->loop, &c->line, EPOLLIN);
+}
+
 void console_disconnect(Console *c) {
         bool end;
 
@@ -473,6 +535,7 @@ void console_disconnect(Console *c) {
                 ;
         loop_clear_timer(c->loop, &c->prompt);
         lines_flush(&c->lines, on_line, c);
+        store_remove(c->name);
         loop_close_io(c->loop, &c->line);
 }
 
@@ -490,18 +553,22 @@ const char *console_last_line(const Console *c) {
 }
 
 int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher) {
-        char path[32];
         int r;
 
-        c->replay.max = replay;
-        (void) snprintf(path, sizeof(path), "%s.sock", c->name);
-        r = server_open(&c->server, c->loop, SOCK_STREAM, path, CLIENTS_MAX, on_connection, c);
-        if (r < 0 || !watcher || watcher->io.fd < 0)
+        (void) snprintf(c->replay_name, sizeof(c->replay_name), "%s.replay", c->name);
+        (void) snprintf(c->socket_name, sizeof(c->socket_name), "%s.sock", c->name);
+        (void) snprintf(c->pty_name, sizeof(c->pty_name), "%s.pty", c->name);
+        replay_open(&c->replay, c->replay_name, replay);
+        r = server_open(&c->server, c->loop, SOCK_STREAM, c->socket_name, CLIENTS_MAX, on_connection, c);
+        if (r < 0)
                 return r;
+        take_over_clients(c);
+        if (!watcher || watcher->io.fd < 0)
+                return 0;
         c->watcher = watcher;
         r = open_pty(c);
         if (r < 0)
-                journal_log(c->journal, PRIORITY_WARNING, "There is no %s.pty: %s; %s.sock is the same line", c->name, strerror(-r), c->name);
+                journal_log(c->journal, PRIORITY_WARNING, "There is no %s: %s; %s is the same line", c->pty_name, strerror(-r), c->socket_name);
         return 0;
 }
 
@@ -542,6 +609,8 @@ Console *console_free(Console *c) {
         while (c->clients)
                 drop_client(c->clients);
         server_close(&c->server);
+        if (c->pty.io.fd >= 0)
+                store_remove(c->pty_name);
         loop_close_io(c->loop, &c->pty.io);
         for (size_t i = 0; i < c->n_sinks; i++)
                 sink_close(&c->sinks[i]);

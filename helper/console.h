@@ -30,7 +30,8 @@ void pty_watcher_close(PtyWatcher *w);
 int console_new(Console **ret, Loop *loop, Journal *journal, const char *name);
 Console *console_free(Console *c);
 
-/* Makes the socket and, with a watcher that is open, the pty link; either at most once. replay: so many bytes of output are
+/* Makes the socket and, with a watcher that is open, the pty link; either at most once. What an earlier helper had of them, and
+ * its clients, are taken over. replay: so many bytes of output are
  * kept for newcomers and slow readers. */
 int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher);
 
@@ -45,6 +46,10 @@ void console_watch_lines(Console *c, void (*function)(void *userdata, const char
 /* A new socketpair for a kernel that is about to start; returns the kernel's end, which is the caller's. Whatever the
  * last kernel left is over. */
 int console_connect(Console *c);
+
+/* Instead, for a kernel that runs already: takes over the socketpair of the helper before this one. -ENOENT if there is none;
+ * the kernel's end is as it was. */
+int console_resume(Console *c);
 
 /* After the kernel's end: reads what is left, and lets go. Nobody may hold the kernel's end any more. */
 void console_disconnect(Console *c);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdarg.h>
-
 #include "failure.h"
 #include "notify.h"
 
-void failure(Journal *j, const char *format, ...) {
+void failure_event(Journal *j, const char *event, const char *fields, const char *format, ...) {
         static bool told;
         _cleanup_free_ char *text = NULL;
         va_list ap;
@@ -16,7 +14,7 @@ void failure(Journal *j, const char *format, ...) {
         if (n < 0)
                 text = NULL;
 
-        journal_log(j, PRIORITY_ERR, "%s", text ?: "out of memory");
+        journal_event(j, PRIORITY_ERR, event, fields, "%s", text ?: "out of memory");
         if (!told)
                 notify("STATUS=%s", text ?: "out of memory");
         told = true;

@@ -5,4 +5,7 @@
 
 /* Logs an error. The first one is, as the cause of what follows, also the unit's status text: `systemctl status` shows it,
  * and goes on to show it when the service has failed. */
-void failure(Journal *j, const char *format, ...) PRINTF_LIKE(2, 3);
+#define failure(j, ...) failure_event(j, NULL, "", __VA_ARGS__)
+
+/* The same, for one of events.h; see journal_event(). */
+void failure_event(Journal *j, const char *event, const char *fields, const char *format, ...) PRINTF_LIKE(4, 5);

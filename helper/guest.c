@@ -2,21 +2,21 @@
 
 /* A guest's life:
  *
- *            launch()                on_version()
- *     (start) -----> PHASE_BOOTING -----> PHASE_RUNNING
- *                        ^  |  stop()          |  |
- *      on_reboot,        |  +-----------+------+  |
- *      on_poweroff:      |              v         | the kernel ends
- *      restart           |       PHASE_STOPPING   |
- *                        |     (the ladder below) |
- *                        |              |         |
- *                        |              v         v
- *                        +----------- kernel_ended() ----> (exit status)
+ *                 kernel_launch()              on_version()
+ *         (start) --------------> PHASE_BOOTING ----------> PHASE_RUNNING
+ *                                     ^  |  guest_stop()        |  |
+ *            on_reboot, on_poweroff:  |  +-----------+----------+  |
+ *            restart                  |              v             | the kernel ends
+ *                                     |       PHASE_STOPPING       |
+ *                                     |      (the ladder, stop.c)  |
+ *                                     |              |             |
+ *                                     |              v             v
+ *                                     +----------- guest_kernel_ended() ----> (exit status)
  *
- * Everything happens in callbacks of the loop; whatever takes time in the guest has a bound. */
+ * Everything happens in callbacks of the loop; whatever takes time in the guest has a bound. At each moment the helper may be
+ * killed: the next one finds the guest as it is (take_over()), in the phase that state.c has kept. */
 
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -26,19 +26,14 @@
 #include "failure.h"
 #include "guest.h"
 #include "helper.h"
-#include "launch.h"
+#include "kill.h"
 #include "life.h"
 #include "notify.h"
 #include "preflight.h"
 #include "shares.h"
+#include "store.h"
+#include "umid.h"
 
-#define RELAYED_TIMEOUT (30 * USEC_PER_SEC) /* of what clients of `control` ask */
-#define RELOAD_TIMEOUT (300 * USEC_PER_SEC) /* in which a guest that took ctrl-alt-del has rebooted */
-
-/* Below the runtime directory. UML makes the second of its own: UMID_DIRECTORY/NAME; in a directory apart, because a guest
- * may be called "control". */
-#define UMID_DIRECTORY "umid"
-#define NOTIFY_SOCKET_NAME "notify"
 #define CONTROL_SOCKET_NAME "control"
 
 void guest_finish(Guest *g, int status) {
@@ -54,8 +49,7 @@ void guest_ask(Guest *g, const char *command, MonitorReply function) {
                 function(g, r, &none);
 }
 
-/* Foreign text for a message or a status: one line of visible characters. */
-static void make_visible(char *s) {
+void make_visible(char *s) {
         for (; *s; s++)
                 if ((unsigned char) *s < 0x20 || (unsigned char) *s >= 0x7f)
                         *s = '?';
@@ -69,61 +63,6 @@ const char *guest_last_words(const Guest *g) {
                 if (g->consoles[i])
                         last = console_last_line(g->consoles[i]);
         return *last ? last : console_last_line(g->early); /* it did not come so far */
-}
-
-/* Reload, and whatever else is asked through `control` */
-
-static void refuse_reload(Guest *g, ControlClient *client, const char *reason) {
-        char text[256];
-
-        (void) snprintf(text, sizeof(text), "The guest cannot be asked to reboot: %s", reason);
-        warn(g, "%s", text);
-        control_reply(client, true, text);
-}
-
-static void on_reload_cad(Guest *g, int result, const char *reason) {
-        ControlClient *client = TAKE_PTR(g->reload);
-
-        if (result < 0) {
-                refuse_reload(g, client, reason ?: request_failure(result));
-                return;
-        }
-        g->reboot_wanted = true;
-        loop_set_timer(&g->loop, &g->reload_timer, RELOAD_TIMEOUT);
-        info(g, "The guest was asked to reboot (ctrl-alt-del)");
-        notify("STATUS=Rebooting: the guest was asked to (Linux %s)", g->release);
-        control_reply(client, false, "");
-}
-
-static void on_reload_timer(void *userdata) {
-        Guest *g = userdata;
-
-        g->reboot_wanted = false;
-        warn(g, "The guest was asked to reboot %d s ago, and has not", (int) (RELOAD_TIMEOUT / USEC_PER_SEC));
-        notify("STATUS=Running: Linux %s", g->release);
-}
-
-static void on_relayed(void *userdata, int result, const MconsoleReply *reply) {
-        control_reply(userdata, result < 0, result < 0 && result != -EREMOTEIO ? request_failure(result) : reply->text ?: "");
-}
-
-static void on_control(void *userdata, ControlClient *client, const char *command) {
-        bool reload = streq(command, "cad");
-        Guest *g = userdata;
-        int r;
-
-        if (reload && (g->phase == PHASE_STOPPING || g->cad_answer))
-                refuse_reload(g, client, g->cad_answer ? "it is being asked already" : "it is being stopped");
-        else if (reload) {
-                g->reload = client;
-                guest_ask_cad(g, on_reload_cad);
-        } else if (g->phase == PHASE_STOPPING)
-                control_reply(client, true, "the guest is being stopped");
-        else {
-                r = monitor_request(g->monitor, command, RELAYED_TIMEOUT, on_relayed, client);
-                if (r < 0)
-                        control_reply(client, true, strerror(-r));
-        }
 }
 
 /* Up */
@@ -144,27 +83,9 @@ static void on_version(void *userdata, int result, const MconsoleReply *reply) {
         if (g->phase == PHASE_STOPPING)
                 return;
         g->phase = PHASE_RUNNING;
-        info(g, "The guest is up: Linux %s", g->release);
+        journal_event(g->journal, PRIORITY_INFO, EVENT_READY, "", "The guest is up: Linux %s", g->release);
         ready_check(g);
-}
-
-/* A minute after the guest last served its watchdog. */
-static void on_hang(Guest *g) {
-        static const char *const done[_WATCHDOG_ACTION_MAX] = {
-                [WATCHDOG_NONE] = "",
-                [WATCHDOG_RESET] = "; it is reset",
-                [WATCHDOG_SHUTDOWN] = "; it is stopped",
-                [WATCHDOG_POWEROFF] = "; it is powered off",
-        };
-        WatchdogAction action = g->kernel <= 0 || g->phase == PHASE_STOPPING ? WATCHDOG_NONE : g->options->watchdog;
-
-        warn(g, "The guest's watchdog was not served: it hangs, or its daemon does%s", done[action]);
-        if (action == WATCHDOG_SHUTDOWN)
-                guest_stop(g);
-        else if (action != WATCHDOG_NONE) {
-                g->hung = true;
-                (void) kill(-g->kernel, SIGKILL); /* its end is seen, and all that is left of it killed, as with any other */
-        }
+        state_save(g);
 }
 
 static void on_notification(void *userdata, MconsoleNotification kind, const char *text) {
@@ -183,6 +104,7 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
                 if (g->up || g->rung >= RUNG_TERM)
                         break;
                 g->up = true;
+                state_save(g);
                 guest_ask(g, "version", on_version);
                 break;
         case MCONSOLE_PANIC:
@@ -190,10 +112,11 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
                         break;
                 (void) snprintf(g->panic, sizeof(g->panic), "%s", text);
                 make_visible(g->panic);
-                failure(g->journal, "Kernel panic in the guest: %s", g->panic);
+                state_save(g);
+                failure_event(g->journal, EVENT_PANIC, "", "Kernel panic in the guest: %s", g->panic);
                 break;
         case MCONSOLE_HANG:
-                on_hang(g);
+                guest_watchdog_expired(g);
                 break;
         case MCONSOLE_USER:
                 ready_on_message(g, text);
@@ -202,123 +125,19 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
         }
 }
 
-/* Start */
-
-/* A crashed kernel leaves its directory, and the next one would not take it. */
-static void remove_umid_directory(const Guest *g) {
-        char path[DOMAIN_NAME_MAX + 32];
-
-        (void) unlink(g->socket);
-        (void) snprintf(path, sizeof(path), UMID_DIRECTORY "/%s/pid", g->options->name);
-        (void) unlink(path);
-        (void) snprintf(path, sizeof(path), UMID_DIRECTORY "/%s", g->options->name);
-        (void) rmdir(path);
-        (void) rmdir(UMID_DIRECTORY);
-}
-
-typedef struct Arguments {
-        char **items;
-        size_t n;
-} Arguments;
-
-static int PRINTF_LIKE(2, 3) add_argument(Arguments *a, const char *format, ...) {
-        va_list ap;
-        int n;
-
-        if (grow(&a->items, a->n, sizeof(char *)) < 0)
-                return -ENOMEM;
-        va_start(ap, format);
-        n = vasprintf(&a->items[a->n], format, ap);
-        va_end(ap);
-        if (n < 0)
-                return -ENOMEM;
-        a->n++;
-        return 0;
-}
-
-static void arguments_done(Arguments *a) {
-        for (size_t i = 0; i < a->n; i++)
-                free(a->items[i]);
-        free(a->items);
-}
-
-/* Before the definition's arguments, so that those can override what is not refused there. Paths are relative: the current
- * directory is the guest's, and UML has 107 characters for a socket's path; hostfs= has no such bound. Lines that nobody wants
- * are null: UML's own defaults are an xterm and a BSD pty. */
-static int make_arguments(Guest *g, const int *lines, Arguments *a) {
-        const Options *o = g->options;
-        int r;
-
-        r = add_argument(a, "%s", o->guest_path);
-        if (r >= 0)
-                r = add_argument(a, "umid=%s", o->name);
-        if (r >= 0)
-                r = add_argument(a, "uml_dir=./" UMID_DIRECTORY "/");
-        if (r >= 0)
-                r = add_argument(a, "mconsole=notify:./" NOTIFY_SOCKET_NAME);
-        if (r >= 0)
-                r = add_argument(a, "con=null");
-        if (r >= 0)
-                r = add_argument(a, "ssl=null");
-        for (size_t i = 0; r >= 0 && i < o->n_lines; i++)
-                if (lines[i] >= 0)
-                        r = add_argument(a, "%s=fd:%d", o->lines[i].name, lines[i]);
-        if (r >= 0 && o->n_shares > 0)
-                r = add_argument(a, "hostfs=%s/" SHARES_DIRECTORY, o->runtime_directory);
-        for (char *const *p = o->arguments + 1; r >= 0 && *p; p++)
-                r = add_argument(a, "%s", *p);
-        if (r >= 0 && grow(&a->items, a->n, sizeof(char *)) < 0)
-                r = -ENOMEM;
-        if (r >= 0)
-                a->items[a->n] = NULL;
-        return r;
-}
-
-static int launch_with(Guest *g, const int *lines, int early) {
-        int keep[ELEMENTSOF(g->consoles)];
-        Arguments a = {};
-        size_t n = 0;
-        int r;
-
-        for (size_t i = 0; i < g->options->n_lines; i++)
-                if (lines[i] >= 0)
-                        keep[n++] = lines[i];
-        r = make_arguments(g, lines, &a);
-        if (r >= 0)
-                r = launch_kernel(g->options->arguments[0], a.items, early, keep, n);
-        arguments_done(&a);
-        return r;
-}
-
 /* Starts a kernel, the first or the next. */
 static int launch(Guest *g) {
-        int lines[ELEMENTSOF(g->consoles)], early, r = 0;
-        size_t n = g->options->n_lines;
+        int r;
 
-        remove_umid_directory(g);
         g->phase = PHASE_BOOTING;
-        g->up = g->reboot_wanted = g->hung = false;
+        g->up = g->reboot_wanted = g->suspended = g->hung = false;
         loop_clear_timer(&g->loop, &g->reload_timer);
         g->panic[0] = 0;
-
-        early = console_connect(g->early);
-        if (early < 0)
-                r = early;
-        for (size_t i = 0; i < n; i++) {
-                lines[i] = r >= 0 && g->consoles[i] ? console_connect(g->consoles[i]) : -EBADF;
-                if (g->consoles[i] && lines[i] < 0 && r >= 0)
-                        r = lines[i];
-        }
-        if (r >= 0)
-                r = launch_with(g, lines, early);
-        for (size_t i = 0; i < n; i++)
-                safe_close(lines[i]);
-        safe_close(early);
-        if (r < 0) {
-                failure(g->journal, "The kernel %s cannot be started: %s", g->options->arguments[0], strerror(-r));
+        state_save(g); /* no kernel, as yet */
+        r = kernel_launch(g);
+        if (r < 0)
                 return r;
-        }
-        g->kernel = r;
+        state_save(g);
         notify("STATUS=Booting");
         return 0;
 }
@@ -330,6 +149,8 @@ typedef enum Outcome {
         OUTCOME_POWEROFF,
         OUTCOME_REBOOT,
         OUTCOME_CRASH,
+        OUTCOME_HANG, /* it was killed for that */
+        _OUTCOME_MAX,
 } Outcome;
 
 /* A kernel may fall over its own feet in the last step (6.1 does now and then: "Segfault with no mm"), when init has done all
@@ -349,9 +170,16 @@ static Outcome classify_last_step(const Guest *g, bool has_socket) {
         return strstr(said, "Restarting") ? OUTCOME_REBOOT : OUTCOME_POWEROFF;
 }
 
+/* A guest that was killed because it hung has done what the definition makes of that. */
+static Outcome classify_hung(const Guest *g) {
+        return g->options->watchdog == WATCHDOG_RESET ? OUTCOME_REBOOT : g->options->watchdog == WATCHDOG_NONE ? OUTCOME_HANG : OUTCOME_POWEROFF;
+}
+
 static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
         if (g->hung)
-                return g->options->watchdog == WATCHDOG_RESET ? OUTCOME_REBOOT : OUTCOME_POWEROFF;
+                return classify_hung(g);
+        if (wait_status == KERNEL_STATUS_UNKNOWN)
+                return OUTCOME_CRASH;
         if (!g->up)
                 return OUTCOME_NO_START;
         if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGABRT)
@@ -365,22 +193,24 @@ static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
 
 /* Says why, if the panic itself has not. */
 static void report_crash(Guest *g, int wait_status) {
-        const char *last = guest_last_words(g);
+        const char *last = guest_last_words(g), *before = *last ? "; it last said: " : "";
 
-        if (g->panic[0])
+        if (g->panic[0] || g->hung)
                 return;
-        if (WIFSIGNALED(wait_status))
-                failure(g->journal, "The guest's kernel was ended by signal %d (%s)%s%s", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
-                        *last ? "; it last said: " : "", last);
+        if (wait_status == KERNEL_STATUS_UNKNOWN)
+                failure(g->journal, "The guest's kernel has ended, and nobody was there to see how: it was killed with its keeper, or the whole service ran out of memory%s%s",
+                        before, last);
+        else if (WIFSIGNALED(wait_status))
+                failure(g->journal, "The guest's kernel was ended by signal %d (%s)%s%s", WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)), before, last);
         else
-                failure(g->journal, "The guest's kernel ended with status %d%s%s%s", WEXITSTATUS(wait_status), g->up ? "" : ", before it was up",
-                        *last ? "; it last said: " : "", last);
+                failure(g->journal, "The guest's kernel ended with status %d%s%s%s", WEXITSTATUS(wait_status), g->up ? "" : ", before it was up", before,
+                        last);
 }
 
 /* The end of a guest that was told to stop. */
 static int stopped(Guest *g, Outcome outcome, int wait_status) {
         if (g->rung >= RUNG_TERM && g->up) {
-                failure(g->journal, "The guest did not stop and was killed; its file systems may be unclean");
+                failure_event(g->journal, EVENT_KILLED, "", "The guest did not stop and was killed; its file systems may be unclean");
                 return STATUS_KILLED;
         }
         if (outcome == OUTCOME_CRASH && g->rung < RUNG_TERM) {
@@ -395,87 +225,130 @@ static int stopped(Guest *g, Outcome outcome, int wait_status) {
 }
 
 static void start_again(Guest *g, const char *why) {
-        info(g, "%s; it is started again", why);
+        journal_event(g->journal, PRIORITY_INFO, EVENT_REBOOTED, "", "%s; it is started again", why);
         notify("STATUS=%s; it is started again", why);
         if (launch(g) < 0)
                 guest_finish(g, STATUS_UNAVAILABLE);
 }
 
-static void kernel_ended(Guest *g, int wait_status) {
+static bool is_failure(Outcome o) {
+        return o != OUTCOME_POWEROFF && o != OUTCOME_REBOOT;
+}
+
+static bool is_to_restart(const Guest *g, Outcome o) {
+        const Options *options = g->options;
+
+        return o == OUTCOME_REBOOT ? options->on_reboot == LIFECYCLE_RESTART || g->reboot_wanted || g->hung
+                                   : o == OUTCOME_POWEROFF && options->on_poweroff == LIFECYCLE_RESTART;
+}
+
+/* What the guest has done by itself, if it is not started again; of a crash, what follows is systemd's to say (on_crash). */
+static const struct Ending {
+        const char *did;  /* completes "The guest …" */
+        const char *event;
+        int status;       /* of the helper */
+} endings[_OUTCOME_MAX] = {
+        [OUTCOME_POWEROFF] = {"powered itself off",               NULL,         EXIT_SUCCESS},
+        [OUTCOME_REBOOT] =   {"rebooted, which ends it (on_reboot)", NULL,      STATUS_REBOOT},
+        [OUTCOME_NO_START] = {"could not start",                  NULL,         STATUS_UNAVAILABLE},
+        [OUTCOME_CRASH] =    {"crashed",                          NULL,         STATUS_CRASHED},
+        [OUTCOME_HANG] =     {"was killed, because it hung",      EVENT_KILLED, STATUS_HUNG},
+};
+
+static void ended(Guest *g, Outcome outcome, int wait_status) {
+        const struct Ending *e = &endings[outcome];
+
+        if (is_failure(outcome))
+                report_crash(g, wait_status);
+        else if (is_to_restart(g, outcome)) {
+                start_again(g, outcome == OUTCOME_POWEROFF ? "The guest powered itself off" : g->hung ? "The guest was reset" : "The guest rebooted");
+                return;
+        } else if (!g->ready) {
+                failure(g->journal, "The guest '%s' %s before it was ready", g->options->name, e->did);
+                guest_finish(g, STATUS_UNAVAILABLE);
+                return;
+        } else
+                notify("STATUS=The guest %s", e->did);
+        journal_event(g->journal, is_failure(outcome) ? PRIORITY_WARNING : PRIORITY_INFO, e->event, "", "The guest %s", e->did);
+        guest_finish(g, e->status);
+}
+
+void guest_kernel_ended(Guest *g, int wait_status) {
         bool has_socket = access(g->socket, F_OK) >= 0;
         Outcome outcome;
 
-        g->kernel = 0;
-        loop_clear_timer(&g->loop, &g->rung_timer);
-        loop_clear_timer(&g->loop, &g->poll_timer);
-        if (kill_all(0) < 0)
-                warn(g, "Some of the guest's processes cannot be killed");
+        guest_stop_ended(g);
         for (size_t i = 0; i < g->options->n_lines; i++)
                 if (g->consoles[i])
                         console_disconnect(g->consoles[i]);
         console_disconnect(g->early);
         monitor_disconnect(g->monitor); /* handles what it still has to tell, too */
-        remove_umid_directory(g);
+        umid_clear(g->options->name);
+        state_save(g);
 
         outcome = classify(g, wait_status, has_socket);
-        if (outcome != OUTCOME_CRASH && g->panic[0])
+        if (!is_failure(outcome) && g->panic[0])
                 info(g, "The panic came in the kernel's last step, when the guest had done with it: it counts as what the guest did");
         if (g->phase == PHASE_STOPPING) {
                 guest_finish(g, stopped(g, outcome, wait_status));
                 return;
         }
         /* A guest may be faster off than we are to hear that it is up. */
-        if (!g->ready && outcome != OUTCOME_CRASH && outcome != OUTCOME_NO_START && g->options->ready_when == READY_MCONSOLE)
+        if (!g->ready && !is_failure(outcome) && g->options->ready_when == READY_MCONSOLE)
                 ready_force(g);
+        ended(g, outcome, wait_status);
+}
 
-        if (outcome == OUTCOME_CRASH || outcome == OUTCOME_NO_START) {
-                report_crash(g, wait_status);
-                guest_finish(g, outcome == OUTCOME_CRASH ? STATUS_CRASHED : STATUS_UNAVAILABLE);
-        } else if (outcome == OUTCOME_REBOOT && (g->options->on_reboot == LIFECYCLE_RESTART || g->reboot_wanted || g->hung))
-                start_again(g, g->hung ? "The guest was reset" : "The guest rebooted");
-        else if (outcome == OUTCOME_POWEROFF && g->options->on_poweroff == LIFECYCLE_RESTART)
-                start_again(g, "The guest powered itself off");
-        else if (!g->ready) {
-                failure(g->journal, "The guest '%s' %s before it was ready", g->options->name, outcome == OUTCOME_REBOOT ? "rebooted" : "powered itself off");
-                guest_finish(g, STATUS_UNAVAILABLE);
-        } else {
-                notify("STATUS=The guest %s", outcome == OUTCOME_REBOOT ? "rebooted, which ends it" : "powered itself off");
-                info(g, "The guest %s", outcome == OUTCOME_REBOOT ? "rebooted, which ends it (on_reboot)" : "powered itself off");
-                guest_finish(g, EXIT_SUCCESS);
+/* What the signals ask for; those of real time are machinectl's, which are the same for all its machines. */
+
+static void replace_helper(Guest *g) {
+        if (!notify_path()) {
+                warn(g, "The helper cannot be replaced: there is no service manager to keep what the next one needs");
+                return;
         }
+        info(g, "The helper is replaced by %s", g->options->helper_path);
+        g->next = NEXT_REPLACE;
+        g->loop.done = true;
+}
+
+static void reap(void) {
+        /* Keepers, and orphans of a keeper that was killed; on whose end nothing depends. */
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+                ;
 }
 
 static void on_signal(void *userdata, uint32_t events) {
-        struct signalfd_siginfo signal;
+        struct signalfd_siginfo info;
         Guest *g = userdata;
-        int status, ended = -1;
-        pid_t pid;
+        int signal;
 
-        if (read(g->signals.fd, &signal, sizeof(signal)) != sizeof(signal))
+        if (read(g->signals.fd, &info, sizeof(info)) != sizeof(info))
                 return;
-        if (signal.ssi_signo != SIGCHLD) {
-                guest_stop(g);
-                return;
-        }
-        /* Orphans of the guest's come to us as well; a stopped or traced one is no concern of ours. */
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                if (pid == g->kernel)
-                        ended = status;
-        if (ended >= 0)
-                kernel_ended(g, ended);
+        signal = (int) info.ssi_signo;
+        if (signal == SIGCHLD)
+                reap();
+        else if (signal == SIGUSR1)
+                replace_helper(g);
+        else if ((signal == SIGINT && notify_path()) || signal == SIGRTMIN + 5)
+                guest_reload(g, NULL);
+        else if (signal == SIGRTMIN + 3)
+                guest_stop(g, RUNG_SYNC);
+        else /* SIGTERM, SIGRTMIN + 4, and Ctrl+C of who started the helper by hand */
+                guest_stop(g, RUNG_NONE);
 }
 
 static int watch_signals(Guest *g) {
+        const int signals[] = {SIGCHLD, SIGINT, SIGTERM, SIGUSR1, SIGRTMIN + 3, SIGRTMIN + 4, SIGRTMIN + 5};
         sigset_t set;
 
         (void) sigemptyset(&set);
-        (void) sigaddset(&set, SIGCHLD);
-        (void) sigaddset(&set, SIGINT);
-        (void) sigaddset(&set, SIGTERM);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                (void) sigaddset(&set, signals[i]);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return negative_errno();
         (void) signal(SIGPIPE, SIG_IGN);
         (void) signal(SIGHUP, SIG_IGN);
+        (void) signal(SIGUSR2, SIG_IGN);
         (void) signal(SIGXFSZ, SIG_IGN); /* a line's file that comes to LimitFSIZE= is one that cannot be written */
         g->signals = (Io) {.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .function = on_signal, .userdata = g};
         if (g->signals.fd < 0)
@@ -493,8 +366,9 @@ static void raise_descriptor_limit(void) {
         }
 }
 
+/* What the guest has printed stays, if another helper was there before. */
 static int add_file(Guest *g, Console *c, const char *path, bool truncate) {
-        int r = path ? console_add_file(c, path, truncate) : 0;
+        int r = path ? console_add_file(c, path, truncate && !g->taken_over) : 0;
 
         if (r < 0)
                 failure(g->journal, "%s: %s", path, strerror(-r));
@@ -542,14 +416,14 @@ static int prepare(Guest *g) {
         if (symlink(g->socket + 2, "mconsole") < 0)
                 return negative_errno();
 
-        if (o->n_shares > 0) {
+        if (o->n_shares > 0 && !g->taken_over) {
                 r = shares_make(o->shares, o->n_shares);
                 if (r < 0)
                         return r;
         }
         r = monitor_new(&g->monitor, &g->loop, g->socket, NOTIFY_SOCKET_NAME, on_notification, g);
         if (r >= 0)
-                r = control_new(&g->control, &g->loop, CONTROL_SOCKET_NAME, on_control, g);
+                r = control_new(&g->control, &g->loop, CONTROL_SOCKET_NAME, guest_on_control, g);
         if (r >= 0)
                 r = console_new(&g->early, &g->loop, g->journal, "stderr");
         if (r >= 0 && pty_watcher_open(&g->ptys, &g->loop) < 0)
@@ -560,8 +434,7 @@ static int prepare(Guest *g) {
 }
 
 static void release(Guest *g) {
-        if (g->kernel > 0)
-                (void) kill_all(g->kernel);
+        kernel_release(g);
         for (size_t i = 0; i < g->options->n_lines; i++)
                 console_free(g->consoles[i]);
         ready_release(g);
@@ -571,8 +444,10 @@ static void release(Guest *g) {
         control_free(g->control);
         free(g->disks);
         safe_close(g->signals.fd);
+        safe_close(g->state_fd);
         journal_attach(g->journal, NULL);
         loop_close(&g->loop);
+        store_clear();
 }
 
 /* The first kernel, on whose coming up the service's start waits. */
@@ -584,34 +459,107 @@ static int start(Guest *g) {
         return r;
 }
 
-int guest_run(Options *o, Journal *journal) {
-        Guest g = {
+/* The guest of a helper that was killed, has crashed or has replaced itself. It has gone on meanwhile: what it printed, told and
+ * did waits in the sockets. */
+static int take_over(Guest *g) {
+        Phase phase = g->phase;
+        int r = 0;
+
+        if (g->kernel <= 0 && !store_has("keeper")) /* it was about to start one */
+                return start(g);
+        journal_event(g->journal, PRIORITY_NOTICE, EVENT_TAKEN_OVER, "", "This helper takes the guest over from an earlier one (its kernel is process %ld)",
+                      (long) g->kernel);
+        for (size_t i = 0; r >= 0 && i < g->options->n_lines; i++)
+                if (g->consoles[i])
+                        (void) console_resume(g->consoles[i]); /* which it may have closed */
+        (void) console_resume(g->early);
+        r = kernel_resume(g);
+        store_close_rest();
+        if (r == -ENOENT) { /* a store that took no more */
+                if (kill_group() < 0)
+                        warn(g, "Some of the guest's processes cannot be killed");
+                g->kernel = 0;
+                guest_kernel_ended(g, KERNEL_STATUS_UNKNOWN);
+                return 0;
+        }
+        if (r < 0)
+                return r;
+
+        if (g->reboot_wanted)
+                loop_set_timer(&g->loop, &g->reload_timer, RELOAD_TIMEOUT);
+        if (g->ready) /* of the service's start as systemd sees it, which is a new one */
+                notify("READY=1");
+        else
+                ready_begin(g);
+        if (phase == PHASE_RUNNING && g->ready)
+                guest_show_status(g);
+        if (phase == PHASE_BOOTING && g->up)
+                guest_ask(g, "version", on_version);
+        if (phase == PHASE_STOPPING) {
+                /* systemd does not start a helper for a guest that is to stop: so it is to be started again after that. */
+                g->next = NEXT_ANEW;
+                g->phase = PHASE_RUNNING;
+                guest_stop(g, RUNG_NONE);
+        }
+        return 0;
+}
+
+static void guest_init(Guest *g, Options *o, Journal *journal) {
+        *g = (Guest) {
                 .options = o,
                 .journal = journal,
                 .signals.fd = -EBADF,
                 .ptys.io.fd = -EBADF,
-                .rung_timer = {.function = guest_on_rung_timer, .userdata = &g},
-                .poll_timer = {.function = guest_on_poll_timer, .userdata = &g},
-                .reload_timer = {.function = on_reload_timer, .userdata = &g},
+                .keeper.fd = -EBADF,
+                .state_fd = -EBADF,
+                .rung_timer = {.function = guest_on_rung_timer, .userdata = g},
+                .rung_status_timer = {.function = guest_on_rung_status_timer, .userdata = g},
+                .poll_timer = {.function = guest_on_poll_timer, .userdata = g},
+                .reload_timer = {.function = guest_on_reload_timer, .userdata = g},
         };
+}
+
+static void run(Guest *g) {
+        int r = g->taken_over ? take_over(g) : start(g);
+
+        if (r < 0) {
+                g->status = STATUS_UNAVAILABLE;
+                return;
+        }
+        watchdog_begin(g);
+        r = loop_run(&g->loop);
+        if (r < 0) {
+                failure(g->journal, "The helper cannot wait for events: %s", strerror(-r));
+                g->status = STATUS_OS;
+        }
+}
+
+int guest_run(Options *o, Journal *journal, GuestNext *ret_next) {
+        char fields[64];
+        Guest g;
         int r;
 
-        if (disks_prepare(o, journal) < 0 || preflight(o, journal) < 0)
-                return STATUS_UNAVAILABLE;
-
+        guest_init(&g, o, journal);
+        g.taken_over = state_load(&g) >= 0;
+        if (!g.taken_over) {
+                store_close_rest(); /* of no use without the rest of it */
+                if (disks_prepare(o, journal) < 0 || preflight(o, journal) < 0)
+                        return STATUS_UNAVAILABLE;
+        }
         r = prepare(&g);
         if (r < 0) {
                 failure(journal, "The guest's sockets, links and files cannot be made in %s: %s", o->runtime_directory, strerror(-r));
                 g.status = STATUS_OS;
-        } else if (start(&g) < 0)
-                g.status = STATUS_UNAVAILABLE;
-        else {
-                r = loop_run(&g.loop);
-                if (r < 0) {
-                        failure(journal, "The helper cannot wait for events: %s", strerror(-r));
-                        g.status = STATUS_OS;
-                }
+        } else {
+                if (!g.taken_over)
+                        state_begin(&g);
+                run(&g);
         }
+        *ret_next = g.next;
+        if (g.next == NEXT_REPLACE) /* all that is here is the next one's */
+                return 0;
+        (void) snprintf(fields, sizeof(fields), "UML_EXIT_STATUS=%d\n", g.status);
+        journal_event(journal, PRIORITY_INFO, EVENT_ENDED, fields, "The helper ends with status %d", g.status);
         release(&g);
         return g.status;
 }

@@ -3,26 +3,32 @@
 /* uml-helper: the main process of one guest's service. This file is what it is called for; guest.c is its life with a
  * guest. */
 
+#include <signal.h>
+
 #include "control.h"
 #include "failure.h"
 #include "guest.h"
 #include "helper.h"
 #include "notify.h"
+#include "store.h"
 
 #define RELOAD_TIMEOUT (30 * USEC_PER_SEC)
 
-/* The program beside this one. */
-static int find_guest_path(Options *o) {
-        ssize_t n = readlink("/proc/self/exe", o->guest_path, sizeof(o->guest_path) - 1);
-        char *slash;
+/* This program, and the ones beside it. */
+static int find_programs(Options *o) {
+        ssize_t n = readlink("/proc/self/exe", o->helper_path, sizeof(o->helper_path) - 1);
+        const char *slash;
+        int directory;
 
         if (n < 0)
                 return negative_errno();
-        o->guest_path[n] = 0;
-        slash = strrchr(o->guest_path, '/');
-        if (!slash || (size_t) (slash - o->guest_path) + sizeof("/uml-guest") > sizeof(o->guest_path))
+        o->helper_path[n] = 0;
+        slash = strrchr(o->helper_path, '/');
+        if (!slash || (size_t) (slash - o->helper_path) + sizeof("/uml-keeper") > sizeof(o->guest_path))
                 return -ENAMETOOLONG;
-        strcpy(slash, "/uml-guest");
+        directory = (int) (slash - o->helper_path);
+        (void) snprintf(o->guest_path, sizeof(o->guest_path), "%.*s/uml-guest", directory, o->helper_path);
+        (void) snprintf(o->keeper_path, sizeof(o->keeper_path), "%.*s/uml-keeper", directory, o->helper_path);
         return 0;
 }
 
@@ -82,11 +88,41 @@ static int send_command(const char *command) {
         return r;
 }
 
-static int run(Options *o) {
+/* A guest that runs goes on by the command line that it was started with, whatever its definition says now. */
+static void take_command_line(Options *o) {
+        char **argv = guest_command_line();
+        Options old;
+        int n = 0;
+
+        if (!argv)
+                return;
+        while (argv[n])
+                n++;
+        if (options_parse(&old, n, argv) < 0 || old.verb != VERB_RUN) {
+                options_done(&old);
+                return;
+        }
+        options_done(o);
+        *o = old;
+}
+
+/* Another helper in this process's place. If there is none, systemd starts one, and that finds all in the store. */
+static void replace(const Options *o, char *argv[]) {
+        int r = store_exec(o->helper_path, argv);
+
+        (void) fprintf(stderr, "uml-helper: %s cannot be executed: %s; the service manager is left to do it\n", o->helper_path, strerror(-r));
+        (void) kill(getpid(), SIGKILL);
+}
+
+static int run(Options *o, char *argv[]) {
         bool have_manager = notify_open();
+        GuestNext next = NEXT_EXIT;
         const char *directory;
         Journal *journal;
         int r;
+
+        store_open();
+        take_command_line(o);
 
         directory = getenv("RUNTIME_DIRECTORY");
         if (!directory || chdir(directory) < 0 || !getcwd(o->runtime_directory, sizeof(o->runtime_directory))) {
@@ -98,13 +134,15 @@ static int run(Options *o) {
         if (!have_manager)
                 journal_log(journal, PRIORITY_NOTICE, "No service manager waits for this guest ($NOTIFY_SOCKET is not set)");
 
-        r = find_guest_path(o);
+        r = find_programs(o);
         if (r < 0) {
                 failure(journal, "/proc/self/exe: %s", strerror(-r));
                 r = STATUS_OS;
         } else
-                r = guest_run(o, journal);
+                r = guest_run(o, journal, &next);
         journal_close(journal);
+        if (next != NEXT_EXIT)
+                replace(o, argv);
         notify_close();
         return r;
 }
@@ -132,5 +170,5 @@ int main(int argc, char *argv[]) {
         case VERB_RUN:
                 break;
         }
-        return run(&o);
+        return run(&o, argv);
 }

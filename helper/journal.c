@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <linux/sockios.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -14,6 +13,7 @@
 #define LOOK_TIME 20 /* ms */
 #define CLOSE_TIMEOUT (2 * USEC_PER_SEC)
 #define LINE_SIZE_MAX 2048 /* of the helper's own messages */
+#define FIELDS_SIZE_MAX 256 /* of those that events have */
 
 typedef struct Record {
         struct Record *next;
@@ -184,14 +184,16 @@ static void on_retry(void *userdata) {
         on_writable(userdata, 0);
 }
 
-static void put_record(Journal *j, int priority, const char *console, const char *text, size_t size) {
-        char head[96];
+/* fields: what this record has besides, each with its line's end. */
+static void put_record(Journal *j, int priority, const char *console, const char *fields, const char *text, size_t size) {
+        char head[32];
         uint64_t little_endian = htole64(size);
         bool plain = !memchr(text, '\n', size);
-        int n = snprintf(head, sizeof(head), "PRIORITY=%d\n%s%s%s", priority, console ? "UML_CONSOLE=" : "", console ?: "", console ? "\n" : "");
+        int n = snprintf(head, sizeof(head), "PRIORITY=%d\n", priority);
         const struct iovec iov[] = {
                 {j->fields, j->fields_size},
                 {head, (size_t) n},
+                {(char *) fields, strlen(fields)},
                 {(char *) (plain ? "MESSAGE=" : "MESSAGE\n"), 8},
                 {&little_endian, plain ? 0 : sizeof(little_endian)},
                 {(char *) text, size},
@@ -213,19 +215,36 @@ static void put_record(Journal *j, int priority, const char *console, const char
 }
 
 void journal_console(Journal *j, int priority, const char *console, const char *text, size_t size) {
-        put_record(j, priority, console, text, size);
+        char field[32];
+
+        (void) snprintf(field, sizeof(field), "UML_CONSOLE=%s\n", console);
+        put_record(j, priority, console, field, text, size);
+}
+
+void journal_vevent(Journal *j, int priority, const char *event, const char *fields, const char *format, va_list ap) {
+        char text[LINE_SIZE_MAX], all[FIELDS_SIZE_MAX];
+        int n;
+
+        (void) snprintf(all, sizeof(all), "%s%s%s%s", event ? "MESSAGE_ID=" : "", event ?: "", event ? "\n" : "", fields);
+        n = vsnprintf(text, sizeof(text), format, ap);
+        if (n > 0)
+                put_record(j, priority, NULL, all, text, MIN_OF((size_t) n, sizeof(text) - 1));
+}
+
+void journal_event(Journal *j, int priority, const char *event, const char *fields, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        journal_vevent(j, priority, event, fields, format, ap);
+        va_end(ap);
 }
 
 void journal_log(Journal *j, int priority, const char *format, ...) {
-        char text[LINE_SIZE_MAX];
         va_list ap;
-        int n;
 
         va_start(ap, format);
-        n = vsnprintf(text, sizeof(text), format, ap);
+        journal_vevent(j, priority, NULL, "", format, ap);
         va_end(ap);
-        if (n > 0)
-                put_record(j, priority, NULL, text, MIN_OF((size_t) n, sizeof(text) - 1));
 }
 
 /* Whether journald has yet to receive something: it wants to look at us when it does. */

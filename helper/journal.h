@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,6 +34,10 @@ void journal_console(Journal *j, int priority, const char *console, const char *
 
 /* One message of the helper's own. */
 void journal_log(Journal *j, int priority, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The same, for one of events.h, with more fields: "NAME=value\n" each, or "". */
+void journal_event(Journal *j, int priority, const char *event, const char *fields, const char *format, ...) PRINTF_LIKE(5, 6);
+void journal_vevent(Journal *j, int priority, const char *event, const char *fields, const char *format, va_list ap) PRINTF_LIKE(5, 0);
 
 /* Waits, but not for ever, until journald has received all; frees it. Takes NULL. */
 void journal_close(Journal *j);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/personality.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 
+#include "keeper.h"
 #include "launch.h"
-#include "loop.h"
 #include "util.h"
-
-#define KILL_TIMEOUT (5 * USEC_PER_SEC)
 
 /* The kernel's whole environment. UML looks for the directory of its memory file in $TMPDIR first, and for $HOME though
  * uml_dir= is given. */
@@ -22,112 +19,91 @@ static int make_environment(char *environment[4]) {
         return tmpdir && asprintf(&environment[2], "TMPDIR=%s", tmpdir) < 0 ? -ENOMEM : 0;
 }
 
-static int reset_signals(void) {
-        const struct sigaction by_default = {.sa_handler = SIG_DFL};
-        sigset_t none;
+/* keeper KERNEL ARGV… */
+static char **make_arguments(const char *keeper, const char *kernel, char *const argv[]) {
+        size_t n = 0;
+        char **a;
 
-        for (int signal = 1; signal < NSIG; signal++)
-                if (signal != SIGKILL && signal != SIGSTOP)
-                        (void) sigaction(signal, &by_default, NULL); /* EINVAL for the two that glibc keeps */
-        (void) sigemptyset(&none);
-        return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? negative_errno() : 0;
+        while (argv[n])
+                n++;
+        a = calloc(n + 3, sizeof(*a));
+        if (!a)
+                return NULL;
+        a[0] = (char *) keeper;
+        a[1] = (char *) kernel;
+        memcpy(a + 2, argv, n * sizeof(*a));
+        return a;
 }
 
-static int become_kernel(const char *path, char *const argv[], char *const environment[], int output, const int *keep, size_t n_keep) {
-        int null, r;
-
-        r = reset_signals();
-        if (r < 0)
-                return r;
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
+static int become_keeper(char *const argv[], char *const environment[], int socket, int output, const int *keep, size_t n_keep) {
+        if (dup2(socket, KEEPER_FD) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
                 return negative_errno();
         if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
                 return negative_errno();
         for (size_t i = 0; i < n_keep; i++)
                 if (fcntl(keep[i], F_SETFD, 0) < 0)
                         return negative_errno();
-
-        /* With randomisation, kernels before 7.x take up to a gigabyte more memory, and lose some of the guest's ("Adding …
-         * bytes to account for exec-shield gap"). LockPersonality= forbids it: then it stays so. */
-        (void) personality(ADDR_NO_RANDOMIZE);
-
-        (void) execve(path, argv, environment);
+        (void) execve(argv[0], argv, environment);
         return negative_errno();
 }
 
-pid_t launch_kernel(const char *path, char *const argv[], int output, const int *keep, size_t n_keep) {
-        char *environment[4];
-        int report[2], failure = 0;
+/* Its first message, and that says it all. */
+static int await_start(int socket, pid_t *ret_kernel) {
+        KeeperMessage message;
         ssize_t n;
+
+        do
+                n = recv(socket, &message, sizeof(message), 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return negative_errno();
+        if (n != sizeof(message) || (message.kind != KEEPER_STARTED && message.kind != KEEPER_FAILED))
+                return -EIO; /* it was killed */
+        if (message.kind == KEEPER_FAILED)
+                return message.value < 0 ? message.value : -EIO;
+        *ret_kernel = message.value;
+        return 0;
+}
+
+static int start_keeper(char *const argv[], char *const environment[], int output, const int *keep, size_t n_keep) {
+        int pair[2], r;
         pid_t pid;
 
-        if (make_environment(environment) < 0)
-                return -ENOMEM;
-        if (pipe2(report, O_CLOEXEC) < 0) {
-                free(environment[2]);
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return negative_errno();
-        }
-
         pid = fork();
         if (pid == 0) {
-                failure = become_kernel(path, argv, environment, output, keep, n_keep);
-                (void) write_all(report[1], &failure, sizeof(failure));
+                KeeperMessage failed = {.kind = KEEPER_FAILED};
+
+                failed.value = become_keeper(argv, environment, pair[1], output, keep, n_keep);
+                (void) send(pair[1], &failed, sizeof(failed), MSG_NOSIGNAL);
                 _exit(EXIT_FAILURE);
         }
-        if (pid < 0)
-                pid = negative_errno();
+        r = pid < 0 ? negative_errno() : 0;
+        safe_close(pair[1]);
+        if (r < 0) {
+                safe_close(pair[0]);
+                return r;
+        }
+        return pair[0];
+}
+
+int launch_kernel(const char *keeper, const char *kernel, char *const argv[], int output, const int *keep, size_t n_keep, pid_t *ret_kernel) {
+        _cleanup_free_ char **arguments = make_arguments(keeper, kernel, argv);
+        _cleanup_close_ int fd = -EBADF;
+        char *environment[4];
+        int r;
+
+        if (!arguments || make_environment(environment) < 0)
+                return -ENOMEM;
+        fd = start_keeper(arguments, environment, output, keep, n_keep);
         free(environment[2]);
-        safe_close(report[1]);
-
-        if (pid > 0) {
-                do
-                        n = read(report[0], &failure, sizeof(failure));
-                while (n < 0 && errno == EINTR);
-                if (n == sizeof(failure)) {
-                        (void) waitpid(pid, NULL, 0);
-                        pid = failure;
-                }
-        }
-        safe_close(report[0]);
-        return pid;
-}
-
-/* Kills the direct children; the grandchildren become direct ones when their parents end. */
-static void kill_children(void) {
-        _cleanup_fclose_ FILE *f = NULL;
-        char path[64];
-        long pid;
-
-        (void) snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long) getpid());
-        f = fopen(path, "re");
-        while (f && fscanf(f, "%ld", &pid) == 1)
-                if (pid > 0)
-                        (void) kill((pid_t) pid, SIGKILL);
-}
-
-int kill_all(pid_t kernel) {
-        const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-        uint64_t end = now_usec() + KILL_TIMEOUT;
-        sigset_t child;
-
-        (void) sigemptyset(&child);
-        (void) sigaddset(&child, SIGCHLD);
-
-        /* UML has called setsid(): one call ends the kernel and every process of its guest together. */
-        if (kernel > 0)
-                (void) kill(-kernel, SIGKILL);
-
-        for (;;) {
-                pid_t pid;
-
-                kill_children();
-                while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-                        ;
-                if (pid < 0 && errno == ECHILD)
-                        return 0;
-                if (now_usec() > end)
-                        return -EBUSY;
-                (void) sigtimedwait(&child, NULL, &pause); /* SIGCHLD is blocked, so this awaits the next end */
-        }
+        if (fd < 0)
+                return fd;
+        r = await_start(fd, ret_kernel);
+        if (r < 0)
+                return r;
+        if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+                return negative_errno(); /* and the keeper ends what it has started */
+        return TAKE_FD(fd);
 }

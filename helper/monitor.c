@@ -3,7 +3,12 @@
 #include <sys/un.h>
 
 #include "monitor.h"
+#include "store.h"
 #include "util.h"
+
+/* Where the kernel sends its answers: by a name in the file system, because it may live in another network namespace than
+ * this helper, and abstract names do not reach across. It resolves the name in its own current directory, which is ours. */
+#define REPLY_PATH "./reply.%u"
 
 typedef struct Request {
         char packet[MCONSOLE_PACKET_MAX];
@@ -18,6 +23,9 @@ struct Monitor {
         Loop *loop;
         struct sockaddr_un address;
         Io io; /* of the request under way */
+        unsigned n_sockets;
+        struct sockaddr_un reply_address; /* of io */
+        uint64_t answered_at;
         Timer timer;
         MconsoleReply reply;
         Request *first, **end; /* the first one is under way */
@@ -30,6 +38,12 @@ struct Monitor {
 
 static void send_first(Monitor *m);
 
+static void close_socket(Monitor *m) {
+        if (m->io.fd >= 0)
+                (void) unlink(m->reply_address.sun_path);
+        loop_close_io(m->loop, &m->io);
+}
+
 /* Ends the first request, which is under way or was never sent. */
 static void finish(Monitor *m, int result) {
         Request *r = m->first;
@@ -40,8 +54,10 @@ static void finish(Monitor *m, int result) {
         if (!m->first)
                 m->end = &m->first;
         loop_clear_timer(m->loop, &m->timer);
-        loop_close_io(m->loop, &m->io);
+        close_socket(m);
 
+        if (result == 0)
+                m->answered_at = now_usec();
         if (result == 0 && reply.failed)
                 result = -EREMOTEIO;
         r->function(r->userdata, result, &reply);
@@ -79,12 +95,15 @@ static void on_timeout(void *userdata) {
         finish_and_go_on(m, m->send_error ?: -ETIMEDOUT);
 }
 
-/* Connected, so that nobody but the kernel can answer; with an address of its own (autobind), to which it answers. */
+/* Connected, so that nobody but the kernel can answer; with an address of its own, to which it answers. */
 static int open_socket(Monitor *m) {
-        const struct sockaddr_un any = {.sun_family = AF_UNIX};
+        struct sockaddr_un *a = &m->reply_address;
 
+        *a = (struct sockaddr_un) {.sun_family = AF_UNIX};
+        (void) snprintf(a->sun_path, sizeof(a->sun_path), REPLY_PATH, ++m->n_sockets);
+        (void) unlink(a->sun_path); /* of a helper that was killed */
         m->io.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (m->io.fd < 0 || bind(m->io.fd, (const struct sockaddr *) &any, sizeof(sa_family_t)) < 0 ||
+        if (m->io.fd < 0 || bind(m->io.fd, (const struct sockaddr *) a, sizeof(*a)) < 0 ||
             connect(m->io.fd, (const struct sockaddr *) &m->address, sizeof(m->address)) < 0)
                 return negative_errno();
         return loop_watch(m->loop, &m->io, EPOLLIN);
@@ -102,7 +121,7 @@ static void send_first(Monitor *m) {
         if (m->send_error == -ENOENT || m->send_error == -ECONNREFUSED || m->send_error == -ECONNRESET)
                 m->send_error = -ENOTCONN;
         if (m->send_error < 0) {
-                loop_close_io(m->loop, &m->io);
+                close_socket(m);
                 timeout = 0; /* ends it from the loop, not from within monitor_request() */
         }
         loop_set_timer(m->loop, &m->timer, timeout);
@@ -155,6 +174,20 @@ void monitor_cancel(Monitor *m, int result) {
                 finish(m, result);
 }
 
+static int bind_notifications(const struct sockaddr_un *address) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        (void) unlink(address->sun_path);
+        if (fd < 0 || bind(fd, (const struct sockaddr *) address, sizeof(*address)) < 0)
+                return negative_errno();
+        store_add(address->sun_path, fd);
+        return TAKE_FD(fd);
+}
+
+uint64_t monitor_answered_at(const Monitor *m) {
+        return m->answered_at;
+}
+
 int monitor_new(Monitor **ret, Loop *loop, const char *socket_path, const char *notify_path, MonitorNotification function, void *userdata) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         Monitor *m;
@@ -173,17 +206,16 @@ int monitor_new(Monitor **ret, Loop *loop, const char *socket_path, const char *
                 .notifications = {.function = on_notification, .userdata = m},
                 .function = function,
                 .userdata = userdata,
+                .answered_at = now_usec(),
         };
         m->end = &m->first;
         strcpy(m->address.sun_path, socket_path);
         strcpy(address.sun_path, notify_path);
 
-        (void) unlink(notify_path);
-        m->notifications.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (m->notifications.fd < 0 || bind(m->notifications.fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                r = negative_errno();
-        else
-                r = loop_watch(loop, &m->notifications, EPOLLIN);
+        m->notifications.fd = store_take(notify_path);
+        if (m->notifications.fd < 0)
+                m->notifications.fd = bind_notifications(&address);
+        r = m->notifications.fd < 0 ? m->notifications.fd : loop_watch(loop, &m->notifications, EPOLLIN);
         if (r < 0) {
                 monitor_free(m);
                 return r;

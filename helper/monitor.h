@@ -22,13 +22,16 @@ typedef void (*MonitorReply)(void *userdata, int result, const MconsoleReply *re
 typedef void (*MonitorNotification)(void *userdata, MconsoleNotification kind, const char *text);
 
 /* Both paths are relative to the current directory, so that they fit into a socket address however deep it is. Binds the
- * socket for notifications at once. */
+ * socket for notifications at once, or takes it from the store. */
 int monitor_new(Monitor **ret, Loop *loop, const char *socket_path, const char *notify_path, MonitorNotification function, void *userdata);
 Monitor *monitor_free(Monitor *m);
 
 /* timeout in microseconds, from when the request is sent. The function is called exactly once, later; not if -ENOMEM or
  * -E2BIG is returned. */
 int monitor_request(Monitor *m, const char *command, uint64_t timeout, MonitorReply function, void *userdata);
+
+/* When the kernel last answered (CLOCK_MONOTONIC, microseconds), or the monitor was made, if it never has. */
+uint64_t monitor_answered_at(const Monitor *m);
 
 /* Ends every request, the one under way too, with the given result. Functions called for it ask nothing new. */
 void monitor_cancel(Monitor *m, int result);

@@ -9,50 +9,104 @@
 #define BUSY_TIMEOUT 1000 /* ms */
 
 static int notify_fd = -EBADF;
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-bool notify_open(void) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        const char *path = getenv("NOTIFY_SOCKET");
+static int notify_connect(void) {
+        bool is_abstract = address.sun_path[0] == '@';
+        struct sockaddr_un real = address;
         _cleanup_close_ int fd = -EBADF;
-        size_t n;
 
-        if (!path || (path[0] != '/' && path[0] != '@'))
-                return false;
-        n = strlen(path);
-        if (n >= sizeof(address.sun_path))
-                return false;
-        memcpy(address.sun_path, path, n);
-        if (path[0] == '@')
-                address.sun_path[0] = 0;
-
+        if (is_abstract)
+                real.sun_path[0] = 0;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *) &address, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-                return false;
-        (void) unsetenv("NOTIFY_SOCKET");
-        notify_fd = TAKE_FD(fd);
-        return true;
+        if (fd < 0 || connect(fd, (struct sockaddr *) &real, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path))) < 0)
+                return negative_errno();
+        return TAKE_FD(fd);
 }
 
-void notify(const char *format, ...) {
-        char text[1024];
-        va_list ap;
-        int n;
+bool notify_open(void) {
+        const char *path = getenv("NOTIFY_SOCKET");
 
-        if (notify_fd < 0)
+        if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+                return false;
+        strcpy(address.sun_path, path);
+        notify_fd = notify_connect();
+        (void) unsetenv("NOTIFY_SOCKET");
+        return notify_fd >= 0;
+}
+
+const char *notify_path(void) {
+        return notify_fd >= 0 ? address.sun_path : NULL;
+}
+
+/* The manager may have been replaced by one that listens anew at the same place. */
+static void notify_reconnect(void) {
+        int fd = notify_connect();
+
+        if (fd < 0)
                 return;
-        va_start(ap, format);
-        n = vsnprintf(text, sizeof(text), format, ap);
-        va_end(ap);
-        if (n <= 0)
-                return;
+        safe_close(notify_fd);
+        notify_fd = fd;
+}
+
+static bool notify_send(int fd, const char *text, size_t size) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = {};
+        struct iovec iov = {(char *) text, size};
+        struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+
+        if (fd >= 0) {
+                struct cmsghdr *c = &control.header;
+
+                *c = (struct cmsghdr) {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+                memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+                message.msg_control = &control;
+                message.msg_controllen = sizeof(control);
+        }
         /* A manager that does not read must not stop the guest's consoles for longer than this. */
         for (int attempt = 0; attempt < 2; attempt++) {
                 struct pollfd p = {.fd = notify_fd, .events = POLLOUT};
 
-                if (send(notify_fd, text, MIN_OF((size_t) n, sizeof(text) - 1), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
-                        return;
-                (void) poll(&p, 1, BUSY_TIMEOUT);
+                if (sendmsg(notify_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+                        return true;
+                if (errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET)
+                        notify_reconnect();
+                else if (errno == EAGAIN)
+                        (void) poll(&p, 1, BUSY_TIMEOUT);
+                else
+                        return false;
         }
+        return false;
+}
+
+static bool PRINTF_LIKE(2, 0) notify_format(int fd, const char *format, va_list ap) {
+        char text[1024];
+        int n;
+
+        if (notify_fd < 0)
+                return false;
+        n = vsnprintf(text, sizeof(text), format, ap);
+        return n > 0 && notify_send(fd, text, MIN_OF((size_t) n, sizeof(text) - 1));
+}
+
+void notify(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        (void) notify_format(-EBADF, format, ap);
+        va_end(ap);
+}
+
+bool notify_with_fd(int fd, const char *format, ...) {
+        va_list ap;
+        bool sent;
+
+        va_start(ap, format);
+        sent = notify_format(fd, format, ap);
+        va_end(ap);
+        return sent;
 }
 
 void notify_close(void) {

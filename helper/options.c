@@ -356,6 +356,7 @@ int options_parse(Options *ret, int argc, char *argv[]) {
 
         *ret = (Options) {
                 .uuid = "",
+                .command = argv,
                 .on_poweroff = LIFECYCLE_DESTROY,
                 .on_reboot = LIFECYCLE_RESTART,
                 .stop_method = STOP_CAD,
@@ -363,6 +364,7 @@ int options_parse(Options *ret, int argc, char *argv[]) {
                 .ready_timeout = READY_TIMEOUT_DEFAULT,
                 .replay = REPLAY_DEFAULT,
         };
+        optind = 0; /* it is called again for the command line of a guest that is taken over */
         while ((option = getopt_long(argc, argv, "+h", long_options, NULL)) >= 0) {
                 if (option == '?')
                         return -EINVAL; /* which getopt has told */

@@ -50,11 +50,14 @@ typedef struct Options {
         SharedDirectory shares[DOMAIN_SHARES_MAX];
         size_t n_shares;
         bool optional_disks[DOMAIN_DISKS_MAX];
-        char **arguments; /* what follows the options; for VERB_RUN the kernel's path, then its arguments; NULL-terminated */
+        char **command;   /* all of it, argv[0] too; NULL-terminated */
+        char **arguments; /* the end of it, what follows the options; for VERB_RUN the kernel's path, then its arguments */
 
         /* not from the command line */
         char runtime_directory[4096]; /* absolute; the current directory */
-        char guest_path[4096]; /* of uml-guest, beside this program */
+        char helper_path[4096]; /* of this program */
+        char guest_path[4096];  /* of uml-guest, beside it */
+        char keeper_path[4096]; /* of uml-keeper, likewise */
 } Options;
 
 /* Reads the command line. A mistake is told on stderr: -EINVAL, or -ENOMEM. Whatever it returns, options_done() follows. */

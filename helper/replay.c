@@ -1,31 +1,65 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include "replay.h"
+#include "store.h"
 #include "util.h"
 
-#define SIZE_MIN 4096
+#define HEADER 64 /* bytes before the output; more than `end`, so that the output begins aligned */
 
-/* Byte POSITION is at POSITION modulo size. Growing keeps that true as long as nothing was overwritten, and after that
- * there is nothing to grow for. */
-static void make_room(Replay *r, size_t size) {
-        size_t need = r->end + size < r->max ? (size_t) r->end + size : r->max, room = SIZE_MIN;
-        char *p;
-
-        if (need <= r->size)
-                return;
-        while (room < need)
-                room *= 2;
-        room = MIN_OF(room, r->max);
-        p = realloc(r->data, room);
-        if (!p) {
-                r->max = r->size;
-                return;
-        }
-        r->data = p;
-        r->size = room;
+static size_t area_size(const Replay *r) {
+        return HEADER + r->max;
 }
 
+static bool map(Replay *r, int fd) {
+        void *area = mmap(NULL, area_size(r), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (area == MAP_FAILED)
+                return false;
+        r->area = area;
+        r->data = (char *) area + HEADER;
+        r->size = r->max;
+        r->fd = fd;
+        return true;
+}
+
+/* Once, when the first output comes. */
+static void make_room(Replay *r) {
+        int fd;
+
+        if (r->area || r->max == 0)
+                return;
+        fd = memfd_create("replay", MFD_CLOEXEC);
+        if (fd < 0 || ftruncate(fd, (off_t) area_size(r)) < 0 || !map(r, fd)) {
+                safe_close(fd);
+                r->max = 0;
+                return;
+        }
+        if (r->name)
+                store_add(r->name, fd);
+}
+
+void replay_open(Replay *r, const char *name, size_t max) {
+        struct stat st;
+        int fd;
+
+        *r = (Replay) {.name = name, .max = max, .fd = -EBADF};
+        fd = store_take(name);
+        if (fd < 0)
+                return;
+        if (fstat(fd, &st) < 0 || (uint64_t) st.st_size != area_size(r) || !map(r, fd)) { /* of another size, once */
+                store_remove(name);
+                safe_close(fd);
+                return;
+        }
+        memcpy(&r->end, r->area, sizeof(r->end));
+}
+
+/* Byte POSITION is at POSITION modulo size. The output is there before the position that says so: whoever takes over from a
+ * helper that was killed in between misses some, and sees nothing that never was. */
 void replay_add(Replay *r, const char *data, size_t size) {
-        make_room(r, size);
+        make_room(r);
         if (size > r->size) { /* the last ones only */
                 r->end += size - r->size;
                 data += size - r->size;
@@ -39,11 +73,18 @@ void replay_add(Replay *r, const char *data, size_t size) {
                 data += n;
                 size -= n;
         }
+        if (r->area)
+                memcpy(r->area, &r->end, sizeof(r->end));
 }
 
 void replay_done(Replay *r) {
-        free(r->data);
-        *r = (Replay) {};
+        if (r->area)
+                (void) munmap(r->area, area_size(r));
+        if (r->area && r->name)
+                store_remove(r->name);
+        if (r->area)
+                safe_close(r->fd);
+        *r = (Replay) {.fd = -EBADF};
 }
 
 uint64_t replay_oldest(const Replay *r) {

@@ -3,6 +3,7 @@
 #include <sys/un.h>
 
 #include "server.h"
+#include "store.h"
 #include "util.h"
 
 static void on_connection(void *userdata, uint32_t events) {
@@ -15,9 +16,7 @@ static void on_connection(void *userdata, uint32_t events) {
                         loop_unwatch(s->loop, &s->io);
                 return;
         }
-        s->n_clients++;
-        if (s->n_clients >= s->max_clients)
-                loop_unwatch(s->loop, &s->io);
+        server_add_client(s);
         s->function(s->userdata, fd);
 }
 
@@ -27,27 +26,43 @@ void server_client_gone(Server *s) {
                 (void) loop_watch(s->loop, &s->io, EPOLLIN);
 }
 
-int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_clients, void (*function)(void *userdata, int fd),
-                void *userdata) {
+static int make_socket(int type, const char *path, unsigned max_clients) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
-        int r;
+        _cleanup_close_ int fd = -EBADF;
 
         if (strlen(path) >= sizeof(address.sun_path))
                 return -ENAMETOOLONG;
         strcpy(address.sun_path, path);
         (void) unlink(path);
 
-        *s = (Server) {.loop = loop, .max_clients = max_clients, .function = function, .userdata = userdata};
-        s->io = (Io) {.fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), .function = on_connection, .userdata = s};
-        if (s->io.fd < 0 || bind(s->io.fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(s->io.fd, (int) max_clients) < 0)
-                r = negative_errno();
-        else
-                r = loop_watch(loop, &s->io, EPOLLIN);
+        fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(fd, (int) max_clients) < 0)
+                return negative_errno();
+        store_add(path, fd);
+        return TAKE_FD(fd);
+}
+
+int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_clients, void (*function)(void *userdata, int fd),
+                void *userdata) {
+        int fd = store_take(path), r;
+
+        *s = (Server) {.loop = loop, .path = path, .max_clients = max_clients, .function = function, .userdata = userdata};
+        s->io = (Io) {.fd = fd >= 0 ? fd : make_socket(type, path, max_clients), .function = on_connection, .userdata = s};
+        r = s->io.fd < 0 ? s->io.fd : loop_watch(loop, &s->io, EPOLLIN);
         if (r < 0)
                 server_close(s);
         return r;
 }
 
 void server_close(Server *s) {
+        if (s->io.fd < 0)
+                return;
+        store_remove(s->path);
         loop_close_io(s->loop, &s->io);
+}
+
+void server_add_client(Server *s) {
+        s->n_clients++;
+        if (s->n_clients >= s->max_clients)
+                loop_unwatch(s->loop, &s->io);
 }

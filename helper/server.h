@@ -6,17 +6,21 @@
 /* A listening unix socket: accepts clients up to a number, and survives the lack of descriptors. */
 typedef struct Server {
         Loop *loop;
-        Io io; /* fd -EBADF: not open */
+        Io io; /* fd negative: not open */
+        const char *path;
         unsigned n_clients, max_clients;
         void (*function)(void *userdata, int fd); /* takes the client's descriptor, which does not block */
         void *userdata;
 } Server;
 
-/* Listens at a path relative to the current directory, which must fit into a socket address; what was there before is
- * removed. type: SOCK_STREAM or SOCK_SEQPACKET. Negative errno on failure. */
+/* Listens at a path relative to the current directory, which must fit into a socket address and the store, and is kept by
+ * reference. What the store has of this name goes on to listen; otherwise what was there before is removed. type: SOCK_STREAM or SOCK_SEQPACKET. Negative errno on failure. */
 int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_clients, void (*function)(void *userdata, int fd),
                 void *userdata);
 void server_close(Server *s);
+
+/* Counts a client that came another way. */
+void server_add_client(Server *s);
 
 /* To be called when a client has gone and its descriptor is closed. */
 void server_client_gone(Server *s);

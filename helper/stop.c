@@ -12,57 +12,7 @@
 #define POLL_INTERVAL (100 * USEC_PER_MSEC) /* between looks at the guest's mounts and disks */
 #define QUIET_LOOKS 2                       /* so often its disks must be seen unchanged */
 #define MARGIN 10                           /* seconds that systemd is asked for beyond what a rung may take */
-
-/* Asking the guest for ctrl-alt-del. mconsole's cad only says that it was asked; whether the guest will take it is told by
- * a setting: kernel.ctrl-alt-del is 1 as long as no init has claimed it, and then the kernel resets at once, without a
- * sync. Every init that handles the SIGINT that comes otherwise sets it to 0 (systemd, sysvinit, busybox).
- * (/proc/1/status would say more, but mconsole cannot read files of that kind, and prints a warning on the console.) */
-
-static void cad_done(Guest *g, int result, const char *reason) {
-        CadAnswer answer = TAKE_PTR(g->cad_answer);
-
-        answer(g, result, reason);
-}
-
-static void on_cad(void *userdata, int result, const MconsoleReply *reply) {
-        cad_done(userdata, result, NULL);
-}
-
-static void send_cad(Guest *g) {
-        int r = monitor_request(g->monitor, "cad", REQUEST_TIMEOUT, on_cad, g);
-
-        if (r < 0)
-                cad_done(g, r, NULL);
-}
-
-static void on_cad_setting(void *userdata, int result, const MconsoleReply *reply) {
-        const char *text = reply->text ?: "";
-        Guest *g = userdata;
-
-        if (result == 0 && text[strspn(text, "\n ")] == '0')
-                send_cad(g);
-        else if (result == 0)
-                cad_done(g, -EOPNOTSUPP, "its init (PID 1) does not handle ctrl-alt-del (kernel.ctrl-alt-del is not 0: it would reset without unmounting its file systems)");
-        else if (result == -EREMOTEIO)
-                cad_done(g, result, "whether its init (PID 1) handles ctrl-alt-del cannot be told (kernel.ctrl-alt-del cannot be read)");
-        else
-                cad_done(g, result, NULL);
-}
-
-void guest_ask_cad(Guest *g, CadAnswer answer) {
-        int r;
-
-        g->cad_answer = answer;
-        r = monitor_request(g->monitor, "proc sys/kernel/ctrl-alt-del", REQUEST_TIMEOUT, on_cad_setting, g);
-        if (r < 0)
-                cad_done(g, r, NULL);
-}
-
-const char *request_failure(int result) {
-        return result == -ETIMEDOUT ? "it does not answer its mconsole" : result == -ENOTCONN ? "its mconsole is not there" : strerror(-result);
-}
-
-/* The ladder: from asking politely to killing. Each rung has its time; if the guest is not gone by then, the next. */
+#define STATUS_INTERVAL USEC_PER_SEC
 
 static void climb(Guest *g, RungIndex rung);
 
@@ -80,6 +30,11 @@ static bool has_failed(int result) {
         return result < 0 && result != -EREMOTEIO; /* a refusal is an answer */
 }
 
+/* Whether the guest's init is asked. */
+static bool asks_first(const Guest *g) {
+        return g->options->stop_method == STOP_CAD && g->options->stop_timeout > 0 && g->first_rung == RUNG_NONE;
+}
+
 static void on_stop_cad(Guest *g, int result, const char *reason) {
         if (g->rung != RUNG_CAD || result >= 0)
                 return;
@@ -92,18 +47,26 @@ static void on_stop_cad(Guest *g, int result, const char *reason) {
 }
 
 static void on_go(void *userdata, int result, const MconsoleReply *reply) {
+        bool asks = asks_first(userdata);
         Guest *g = userdata;
 
-        if (g->rung != RUNG_CAD)
+        if (g->rung != RUNG_GO)
                 return;
-        if (has_failed(result))
+        g->suspended = false;
+        if (has_failed(result) && result != -ENOTCONN)
                 go_on(g, result, RUNG_SYNC);
         else
-                guest_ask_cad(g, on_stop_cad);
+                climb(g, asks ? RUNG_CAD : RUNG_SYNC);
+}
+
+/* In case somebody has suspended it, also behind our back, by uml_mconsole: it would only queue a ctrl-alt-del, write
+ * nothing to its disks, and end a halt with SIGABRT. One that goes says so, and that is all. */
+static void begin_go(Guest *g) {
+        guest_ask(g, "go", on_go);
 }
 
 static void begin_cad(Guest *g) {
-        guest_ask(g, "go", on_go); /* in case somebody has stopped it by mconsole: it would only queue what follows */
+        guest_ask_cad(g, on_stop_cad);
 }
 
 static void on_sync(void *userdata, int result, const MconsoleReply *reply) {
@@ -213,44 +176,66 @@ static void begin_halt(Guest *g) {
 }
 
 static void begin_term(Guest *g) {
-        if (g->kernel > 0)
-                (void) kill(g->kernel, SIGTERM);
+        kernel_signal(g, SIGTERM);
 }
 
 static void begin_kill(Guest *g) {
-        if (g->kernel <= 0)
-                return;
-        /* Ends in SIGCHLD; guest.c takes care of what is left. */
-        (void) kill(-g->kernel, SIGKILL);
-        (void) kill(g->kernel, SIGKILL);
+        kernel_signal(g, SIGKILL);
 }
 
+/* The ladder: from asking politely to killing. Each rung has its time; if the guest is not gone by then, the next. The sum of
+ * the times is the bound of a stop. */
 static const struct Rung {
+        const char *name; /* UML_RUNG= in the journal */
         const char *what; /* is done; completes "Stopping: …" */
         unsigned seconds; /* 0: as configured */
         void (*begin)(Guest *g);
 } ladder[_RUNG_MAX] = {
-        [RUNG_CAD] =     {"the guest shuts itself down (ctrl-alt-del)",          0,  begin_cad},
-        [RUNG_SYNC] =    {"the guest's file systems are synced",                 10, begin_sync},
-        [RUNG_REMOUNT] = {"the guest's file systems are remounted read-only",    10, begin_remount},
-        [RUNG_HALT] =    {"the guest is halted",                                 5,  begin_halt},
-        [RUNG_TERM] =    {"the guest's kernel is terminated",                    5,  begin_term},
-        [RUNG_KILL] =    {"the guest's processes are killed",                    10, begin_kill},
+        [RUNG_GO] =      {"go",      "the guest is seen to",                             10, begin_go},
+        [RUNG_CAD] =     {"cad",     "the guest shuts itself down (ctrl-alt-del)",       0,  begin_cad},
+        [RUNG_SYNC] =    {"sync",    "the guest's file systems are synced",              10, begin_sync},
+        [RUNG_REMOUNT] = {"remount", "the guest's file systems are remounted read-only", 10, begin_remount},
+        [RUNG_HALT] =    {"halt",    "the guest is halted",                              5,  begin_halt},
+        [RUNG_TERM] =    {"term",    "the guest's kernel is terminated",                 5,  begin_term},
+        [RUNG_KILL] =    {"kill",    "the guest's processes are killed",                 10, begin_kill},
 };
+
+static unsigned rung_seconds(const Guest *g, RungIndex rung) {
+        return ladder[rung].seconds ?: g->options->stop_timeout;
+}
+
+static void show_rung(Guest *g) {
+        uint64_t now = now_usec();
+
+        notify("STATUS=Stopping: %s (%llu s left)", ladder[g->rung].what,
+               g->rung_end > now ? (unsigned long long) ((g->rung_end - now + USEC_PER_SEC / 2) / USEC_PER_SEC) : 0);
+        loop_set_timer(&g->loop, &g->rung_status_timer, STATUS_INTERVAL);
+}
+
+void guest_on_rung_status_timer(void *userdata) {
+        show_rung(userdata);
+}
 
 static void climb(Guest *g, RungIndex rung) {
         const struct Rung *r = &ladder[rung];
-        unsigned seconds = r->seconds ?: g->options->stop_timeout;
+        unsigned seconds = rung_seconds(g, rung);
+        char fields[64];
 
         g->rung = rung;
-        notify("STATUS=Stopping: %s (for up to %u s)\nEXTEND_TIMEOUT_USEC=%llu", r->what, seconds,
-               (unsigned long long) (seconds + MARGIN) * USEC_PER_SEC);
-        if (rung >= RUNG_TERM)
-                warn(g, "Stopping: %s", r->what);
-        else
-                info(g, "Stopping: %s", r->what);
+        g->rung_end = now_usec() + seconds * USEC_PER_SEC;
+        notify("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long) (seconds + MARGIN) * USEC_PER_SEC);
+        show_rung(g);
+        (void) snprintf(fields, sizeof(fields), "UML_RUNG=%s\n", r->name);
+        if (rung != RUNG_GO) /* which is no news */
+                journal_event(g->journal, rung >= RUNG_TERM ? PRIORITY_WARNING : PRIORITY_INFO, EVENT_STOPPING, fields, "Stopping: %s", r->what);
         loop_set_timer(&g->loop, &g->rung_timer, seconds * USEC_PER_SEC);
         r->begin(g);
+}
+
+void guest_stop_ended(Guest *g) {
+        loop_clear_timer(&g->loop, &g->rung_timer);
+        loop_clear_timer(&g->loop, &g->rung_status_timer);
+        loop_clear_timer(&g->loop, &g->poll_timer);
 }
 
 void guest_on_rung_timer(void *userdata) {
@@ -262,22 +247,21 @@ void guest_on_rung_timer(void *userdata) {
                 guest_finish(g, STATUS_KILLED);
                 return;
         }
-        warn(g, "After %u s the guest is still there", ladder[g->rung].seconds ?: g->options->stop_timeout);
+        warn(g, "After %u s the guest is still there", rung_seconds(g, g->rung));
         next = g->rung + 1;
         g->rung = next; /* so that the cancelled requests change nothing */
         monitor_cancel(g->monitor, -ECANCELED);
         climb(g, next);
 }
 
-void guest_stop(Guest *g) {
+void guest_stop(Guest *g, RungIndex first) {
         if (g->phase == PHASE_STOPPING)
                 return;
         g->phase = PHASE_STOPPING;
+        g->first_rung = first;
+        state_save(g);
         notify("STOPPING=1");
         loop_clear_timer(&g->loop, &g->reload_timer);
         monitor_cancel(g->monitor, -ECANCELED); /* what others asked would come before what the ladder asks */
-        if (!g->up)
-                climb(g, RUNG_TERM);
-        else
-                climb(g, g->options->stop_method == STOP_CAD && g->options->stop_timeout > 0 ? RUNG_CAD : RUNG_SYNC);
+        climb(g, g->up ? RUNG_GO : RUNG_TERM);
 }

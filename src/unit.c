@@ -210,7 +210,8 @@ static int put_head(FILE *f, const char *source) {
  * that a crash loop ends at the unit's start limit. */
 static void put_lifecycle(FILE *f, const Domain *d) {
         if (restarts(d->on_crash))
-                fputs_unlocked("Restart=on-failure\n", f);
+                fputs_unlocked("Restart=on-failure\n"
+                               "RestartSec=1\n", f);
         /* The kernel's working directory is where the host puts its core, unless it is told otherwise. */
         if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE)
                 fputs_unlocked("RuntimeDirectoryPreserve=yes\n", f);
@@ -388,7 +389,7 @@ int unit_write(FILE *f, const Domain *d, const char *source, bool user) {
         /* A guest takes some seconds to boot and crash, and would never meet the manager's own limit. */
         if (restarts(d->on_crash))
                 fputs_unlocked("StartLimitIntervalSec=300\n"
-                               "StartLimitBurst=10\n", f);
+                               "StartLimitBurst=20\n", f);
         return put_service(f, d, source, user);
 }
 

@@ -24,6 +24,7 @@ class Manager:
         self.definitions = f'{user.home}/.config/uml' if user else '/etc/uml'
         self.runtime = f'{user.runtime}/uml' if user else '/run/uml'
         self.images = f'{user.home}/images' if user else '/var/lib/guests'
+        self.units = f'{user.runtime}/systemd/user' if user else '/run/systemd/system'
         self.run(['mkdir', '-p', self.definitions, self.images])
 
     def run(self, argv, **arguments):
@@ -89,7 +90,7 @@ class Manager:
                    '(', '-path', '*/systemd-private-*uml@*', '-o', '-not', '-path', '*/systemd-private-*', ')']
         return set(self.container.run(command).stdout.splitlines())
 
-    def processes(self, pattern=r'uml-helper|uml-guest|linux\.uml'):
+    def processes(self, pattern=r'uml-helper|uml-keeper|uml-guest|linux\.uml'):
         return self.container.run(['pgrep', '--full', '--list-full', '--', pattern], check=False).stdout
 
 
@@ -100,6 +101,7 @@ class Guest:
         self.manager, self.name, self.unit = manager, name, f'uml@{name}.service'
         self.source, self.definition, self.domain = image, definition, domain
         self.runtime = f'{manager.runtime}/{name}'
+        self.drop_in = f'{manager.units}/{self.unit}.d/60-test.conf'
         self.since = None
 
     def __enter__(self):
@@ -119,13 +121,19 @@ class Guest:
     def remove(self):
         self.manager.systemctl('stop', self.unit, check=False, timeout=120)
         self.manager.systemctl('reset-failed', self.unit, check=False)
-        self.manager.run(['rm', '-f', f'{self.manager.definitions}/{self.name}.xml', self.image])
+        self.manager.run(['rm', '-f', f'{self.manager.definitions}/{self.name}.xml', self.image, self.drop_in])
         self.manager.daemon_reload()
 
     def describe(self):
         status = self.manager.systemctl('status', '--lines=0', self.unit, check=False)
         journal = ['journalctl', *self.manager.scope, '--lines=60', '--output=short-precise', '-u', self.unit]
         return status.stdout + self.manager.run(journal, check=False).stdout
+
+    def override(self, text):
+        """A drop-in, as `systemctl edit --runtime` makes them; an empty one is none."""
+        self.manager.run(['mkdir', '-p', self.drop_in.rsplit('/', 1)[0]])
+        self.manager.write(self.drop_in, text)
+        self.manager.daemon_reload()
 
     def mark(self):
         """From here on the journal is of interest: the guest is about to boot."""
@@ -159,9 +167,28 @@ class Guest:
         return self.show('MainPID')
 
     def kernel(self):
-        """Process id of UML's main process, the helper's child."""
-        found = self.manager.container.run(['pgrep', '--parent', self.helper(), '--full', 'uml-guest'])
-        return found.stdout.strip()
+        """Process id of UML's main process, as it says itself."""
+        return self.manager.run(['cat', f'{self.runtime}/umid/{self.name}/pid']).stdout.strip()
+
+    def keeper(self):
+        """Process id of its parent, which outlives the helper."""
+        return self.manager.run(['ps', '-o', 'ppid=', '-p', self.kernel()]).stdout.strip()
+
+    def kill_helper(self, signal='KILL'):
+        """Waits until the next one has taken over."""
+        self.mark()
+        self.manager.run(['kill', f'-{signal}', self.helper()])
+        self.wait('takes the guest over')
+        self.wait_active()
+
+    def wait_active(self):
+        """systemctl start waits for a start that is under way, and does nothing if it is over."""
+        self.manager.systemctl('start', self.unit)
+
+    def wait_inactive(self):
+        """The end of a service that is about to end: systemctl stop waits for a stop that is under way."""
+        self.wait('The helper ends with status')
+        self.manager.systemctl('stop', self.unit)
 
     def signal_kernel(self, signal):
         self.manager.run(['kill', f'-{signal}', self.kernel()])

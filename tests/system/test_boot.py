@@ -61,7 +61,7 @@ def status(guest):
 
 @boot.test("nothing of a user's guest runs as anybody else", USER)
 def unprivileged(guest):
-    output = guest.manager.container.run(['ps', '-o', 'uid=', '-p', guest.helper(), '--ppid', guest.helper()]).stdout
+    output = guest.manager.container.run(['ps', '-o', 'uid=', '-p', f'{guest.helper()},{guest.kernel()}']).stdout
     check_equal(set(output.split()), {str(guest.manager.user.uid)}, 'the uids')
 
 

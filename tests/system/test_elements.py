@@ -154,7 +154,7 @@ def dac(manager):
         guest.start()
         guest.wait('guest login:')
         check_equal((guest.show('User'), guest.show('Group')), ('alice', '1000'), 'user and group')
-        output = manager.run(['ps', '-o', 'uid=,gid=', '-p', guest.helper(), '--ppid', guest.helper()]).stdout
+        output = manager.run(['ps', '-o', 'uid=,gid=', '-p', f'{guest.helper()},{guest.kernel()}']).stdout
         check_equal({line.strip() for line in output.splitlines()}, {'1000  1000'}, 'uid and gid')
 
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "kill.h"
+#include "loop.h"
+#include "util.h"
+
+#define KILL_TIMEOUT (5 * USEC_PER_SEC)
+#define PAUSE_MSEC 20 /* between looks */
+
+/* Kills the direct children; the grandchildren become direct ones when their parents end. */
+static void kill_direct_children(void) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[64];
+        long pid;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long) getpid());
+        f = fopen(path, "re");
+        while (f && fscanf(f, "%ld", &pid) == 1)
+                if (pid > 0)
+                        (void) kill((pid_t) pid, SIGKILL);
+}
+
+int kill_children(pid_t kernel) {
+        const struct timespec pause = {.tv_nsec = PAUSE_MSEC * 1000 * 1000};
+        uint64_t end = now_usec() + KILL_TIMEOUT;
+        sigset_t child;
+
+        (void) sigemptyset(&child);
+        (void) sigaddset(&child, SIGCHLD);
+
+        /* UML has called setsid(): one call ends the kernel and every process of its guest together. */
+        if (kernel > 0)
+                (void) kill(-kernel, SIGKILL);
+
+        for (;;) {
+                pid_t pid;
+
+                kill_direct_children();
+                while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+                        ;
+                if (pid < 0 && errno == ECHILD)
+                        return 0;
+                if (now_usec() > end)
+                        return -EBUSY;
+                (void) sigtimedwait(&child, NULL, &pause); /* SIGCHLD is blocked, so this awaits the next end */
+        }
+}
+
+/* The control group of a process, in the unified hierarchy, as /proc/PID/cgroup has it: "0::/system.slice/x.service". */
+static bool read_group(const char *pid, char *ret, size_t size) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[64];
+
+        (void) snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
+        f = fopen(path, "re");
+        while (f && fgets(ret, (int) size, f))
+                if (after_prefix(ret, "0::"))
+                        return true;
+        return false;
+}
+
+/* Kills what there is once; -1 if /proc cannot be read, else how many there were. By /proc, because the tree of control groups
+ * may be out of sight. */
+static int kill_group_once(const char *group) {
+        DIR *proc = opendir("/proc");
+        const struct dirent *entry;
+        char other[4096];
+        int n = 0;
+
+        if (!proc)
+                return -1;
+        while ((entry = readdir(proc))) {
+                long pid = strtol(entry->d_name, NULL, 10);
+
+                if (pid <= 1 || pid == getpid() || !read_group(entry->d_name, other, sizeof(other)) || !streq(group, other))
+                        continue;
+                if (kill((pid_t) pid, SIGKILL) >= 0)
+                        n++;
+        }
+        (void) closedir(proc);
+        return n;
+}
+
+int kill_group(void) {
+        uint64_t end = now_usec() + KILL_TIMEOUT;
+        char group[4096];
+
+        if (!read_group("self", group, sizeof(group)) || !strstr(group, ".service"))
+                return 0;
+        for (;;) {
+                int n = kill_group_once(group);
+
+                if (n <= 0)
+                        return n;
+                if (now_usec() > end)
+                        return -EBUSY;
+                /* They are nobody's children here: there is no event for their end. */
+                while (waitpid(-1, NULL, WNOHANG) > 0)
+                        ;
+                (void) poll(NULL, 0, PAUSE_MSEC);
+        }
+}

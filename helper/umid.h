@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The directory that UML makes for itself, below the runtime directory: UMID_DIRECTORY/NAME, with its socket and its pid. In a
+ * directory apart, because a guest may be called "control". */
+#define UMID_DIRECTORY "umid"
+
+/* A crashed kernel leaves its directory, and the next one would not take it. */
+void umid_clear(const char *name);

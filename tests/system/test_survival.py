@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The guest outlives its helper: killed, crashed or replaced, the next one takes over all that the last one had."""
+
+import json
+
+from guests import Guest, LOGIN, check, check_equal, check_in, check_match
+from tap import Group, SYSTEM
+
+survival = Group()
+CRASHED = '70'
+
+
+class Alive:
+    """A guest at work, and what must not change while its helper does."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        guest.start()
+        self.console = guest.login()
+        self.console.run('word=kept')
+        self.kernel = guest.kernel()
+        self.terminal = self.read_pty_link()
+
+    def read_pty_link(self):
+        return self.guest.manager.run(['readlink', f'{self.guest.runtime}/con0.pty']).stdout
+
+    def check(self):
+        """The shell of before answers to the client of before, and to a new one."""
+        guest = self.guest
+        check_equal(guest.show('ActiveState'), 'active', 'ActiveState')
+        check_match(r'^ +Status: "Running: Linux 6\.1', guest.status())
+        check_equal(guest.kernel(), self.kernel, 'the kernel process')
+        check_equal(self.read_pty_link(), self.terminal, "the pty's link")
+        self.console.run('test "$word" = kept')
+        fresh = guest.console()
+        fresh.expect('guest login: root')  # the replay, of before as well
+        fresh.run('test "$word" = kept')
+        fresh.close()
+        check_in('6.1', guest.mconsole('version'))
+
+
+@survival.test('a helper that is killed is replaced, and the guest runs on: the same kernel, terminal, shell, replay and clients')
+def killed(manager):
+    with Guest(manager, 'survivor', stop=None) as guest:
+        alive = Alive(guest)
+        helper = guest.helper()
+        guest.kill_helper()
+        check(guest.helper() != helper, 'the helper is the same')
+        alive.check()
+        guest.stop()
+        guest.wait('The system is going down')
+        guest.check_ended_well()
+
+
+@survival.test('a helper that crashes is replaced, and the guest takes a reload and powers itself off as before')
+def crashed(manager):
+    with Guest(manager, 'crashed', stop=None) as guest:
+        alive = Alive(guest)
+        guest.kill_helper('SEGV')
+        alive.check()
+        guest.reload()
+        guest.wait(LOGIN)
+        check(guest.kernel() != alive.kernel, 'the kernel process is the same')
+        guest.kill_helper()
+        console = guest.console()
+        console.expect(r'login: ?\Z')
+        console.send('root')
+        console.expect('# ')
+        guest.mark()
+        console.send('poweroff')
+        guest.wait('The guest powered itself off')
+        guest.wait_inactive()
+        guest.check_ended_well()
+
+
+@survival.test('ten helpers in a row may be killed, and the guest runs on and stops cleanly', SYSTEM)
+def ten_times(manager):
+    with Guest(manager, 'ten', on_crash='restart') as guest:
+        alive = Alive(guest)
+        for _ in range(10):
+            guest.kill_helper()
+        alive.check()
+        guest.stop()
+        guest.check_ended_well()
+
+
+@survival.test('a helper may be killed while its guest boots, and the start is completed by the next', SYSTEM)
+def booting(manager):
+    with Guest(manager, 'booting') as guest:
+        guest.start('--no-block')
+        guest.wait('The kernel .* is started')
+        manager.run(['kill', '-KILL', guest.show('MainPID')])
+        guest.wait('takes the guest over')
+        guest.wait(LOGIN)
+        guest.wait_active()
+        guest.stop()
+        guest.check_ended_well()
+
+
+@survival.test('a helper may be killed while its guest reboots, and the guest comes up', SYSTEM)
+def rebooting(manager):
+    with Guest(manager, 'rebooting', stop=None) as guest:
+        Alive(guest)
+        guest.reload()
+        guest.kill_helper()
+        guest.wait(LOGIN)
+        guest.stop()
+        guest.check_ended_well()
+
+
+@survival.test('SIGUSR1 replaces the helper by the one that is installed now: the same process, the same guest')
+def replaced(manager):
+    with Guest(manager, 'replaced') as guest:
+        alive = Alive(guest)
+        helper, invocation = guest.helper(), guest.show('InvocationID')
+        for _ in range(3):
+            guest.mark()
+            manager.systemctl('kill', '--kill-whom=main', '--signal=USR1', guest.unit)
+            guest.wait('takes the guest over')
+        alive.check()
+        check_equal(guest.helper(), helper, 'the helper')
+        check_equal(guest.show('InvocationID'), invocation, 'InvocationID')
+        check_equal(guest.show('NRestarts'), '0', 'NRestarts')
+        guest.stop()
+        guest.check_ended_well()
+
+
+@survival.test('a definition that was changed meanwhile counts from the next start on, not from the next helper on', SYSTEM)
+def changed(manager):
+    with Guest(manager, 'changed') as guest:
+        alive = Alive(guest)
+        path = f'{manager.definitions}/changed.xml'
+        text = manager.run(['cat', path]).stdout
+        manager.define('changed', text.replace("<console type='pty'/>", "<console type='null'/>").replace('>64<', '>96<'))
+        manager.daemon_reload()
+        guest.kill_helper()
+        alive.check()
+
+
+PAUSE = 8  # seconds without a helper
+
+
+def without_helper(guest, command):
+    """The helper is gone, and will be for a while, in which the guest does what it was told."""
+    guest.override(f'[Service]\nRestartSec={PAUSE}\n')
+    alive = Alive(guest)
+    alive.console.send(f'(sleep 1; {command}) &')
+    alive.console.expect('# ')
+    guest.mark()
+    guest.manager.run(['kill', '-KILL', guest.helper()])
+    guest.wait("Failed with result 'signal'")
+
+
+@survival.test('a guest that powers itself off while it has no helper ends its service with success when it has one', SYSTEM)
+def off_alone(manager):
+    with Guest(manager, 'off-alone', stop=None) as guest:
+        without_helper(guest, 'poweroff')
+        wait_empty(manager)
+        guest.wait('(?s)takes the guest over.*The guest powered itself off')
+        guest.wait_inactive()
+        guest.check_ended_well()
+
+
+@survival.test('a guest that panics while it has no helper fails its service with the panic when it has one', SYSTEM)
+def panics_alone(manager):
+    with Guest(manager, 'panics-alone', stop=None) as guest:
+        without_helper(guest, 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger')
+        wait_empty(manager)
+        guest.wait('(?s)takes the guest over.*Kernel panic in the guest: sysrq triggered crash')
+        guest.wait_inactive()
+        check_equal(guest.show('ExecMainStatus'), CRASHED, 'ExecMainStatus')
+        guest.check_gone()
+
+
+@survival.test('a kernel that is killed while its guest has no helper leaves no process behind', SYSTEM)
+def killed_alone(manager):
+    with Guest(manager, 'killed-alone', stop=None) as guest:
+        without_helper(guest, 'while :; do echo alive; done')
+        guest.signal_kernel('KILL')
+        wait_empty(manager)
+        check_equal(guest.processes(), '', 'what is left of the guest')
+        guest.wait('takes the guest over')
+        guest.wait_inactive()
+        check_equal(guest.show('ExecMainStatus'), CRASHED, 'ExecMainStatus')
+        guest.check_gone()
+
+
+def wait_empty(manager):
+    """There is no event for the end of another's processes: look again, for up to ten seconds."""
+    for _ in range(100):
+        if not manager.processes('uml-keeper|uml-guest'):
+            return
+        manager.run(['sleep', '0.1'])
+
+
+@survival.test('when systemd gives the service up, the guest is killed with all its processes, and nothing is left')
+def given_up(manager):
+    with Guest(manager, 'given-up') as guest:
+        guest.override('[Service]\nRestart=no\n')
+        Alive(guest)
+        manager.run(['kill', '-KILL', guest.helper()])
+        guest.wait('Failed with result')
+        wait_empty(manager)
+        guest.check_gone()
+
+
+@survival.test('when everything of a service is killed at once, nothing is left, and the guest counts as crashed')
+def massacre(manager):
+    with Guest(manager, 'massacre') as guest:
+        Alive(guest)
+        guest.mark()
+        manager.systemctl('kill', '--kill-whom=all', '--signal=KILL', guest.unit)
+        guest.wait('nobody was there to see how')
+        guest.wait_inactive()
+        check_equal(guest.show('ExecMainStatus'), CRASHED, 'ExecMainStatus')
+        guest.check_gone()
+
+
+@survival.test('when its keeper is killed, the guest is killed with all its processes, also if it was taken over')
+def keeper_killed(manager):
+    for takeovers in (0, 1):
+        with Guest(manager, f'keeper-{takeovers}') as guest:
+            Alive(guest)
+            for _ in range(takeovers):
+                guest.kill_helper()
+            guest.mark()
+            manager.run(['kill', '-KILL', guest.keeper()])
+            guest.wait('The keeper of the guest.s kernel is gone')
+            guest.wait_inactive()
+            check_equal(guest.show('ExecMainStatus'), CRASHED, 'ExecMainStatus')
+            guest.check_gone()
+
+
+@survival.test('a take-over is a record of its own in the journal, with a message id and an explanation', SYSTEM)
+def record(manager):
+    with Guest(manager, 'recorded') as guest:
+        Alive(guest)
+        guest.kill_helper()
+        output = manager.journal('--output=json', 'UML_DOMAIN=recorded', 'MESSAGE_ID=d4eab0d236d640daa150b2fcdd035efe').splitlines()
+        check_equal(len(output), 1, 'the number of records')
+        check_in('takes the guest over', json.loads(output[0])['MESSAGE'])
