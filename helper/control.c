@@ -8,12 +8,17 @@
 #include "util.h"
 
 #define CLIENTS_MAX 32
+#define READ_TIMEOUT (30 * USEC_PER_SEC) /* in which a client has to read its answer */
 
 struct ControlClient {
         Control *control; /* NULL: freed while a request was under way */
         Io io;
         bool busy; /* a request is under way; nothing more is read until it is answered */
         bool gone; /* the client went away meanwhile */
+        char *answer;     /* that is still to be sent, and not NULL while it is */
+        size_t sent;      /* bytes of it */
+        bool failed;      /* what the answer says of the request */
+        Timer timer;      /* of the answer */
         ControlClient *next;
 };
 
@@ -29,6 +34,7 @@ static void drop_client(ControlClient *client) {
         Control *c = client->control;
 
         loop_close_io(c->loop, &client->io);
+        loop_clear_timer(c->loop, &client->timer);
         if (client->busy) {
                 client->gone = true;
                 return;
@@ -39,7 +45,33 @@ static void drop_client(ControlClient *client) {
                         break;
                 }
         server_client_gone(&c->server);
+        free(client->answer);
         free(client);
+}
+
+static void on_timeout(void *userdata) {
+        drop_client(userdata);
+}
+
+/* Packets of the answer, as many as the socket takes. */
+static void send_answer(ControlClient *client) {
+        Loop *loop = client->control->loop;
+        char packet[MCONSOLE_PACKET_MAX];
+        size_t taken;
+
+        do {
+                int n = mconsole_pack_reply(packet, client->failed, client->answer + client->sent, &taken);
+
+                if (send(client->io.fd, packet, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+                        if (errno != EAGAIN || loop_watch(loop, &client->io, EPOLLOUT) < 0)
+                                drop_client(client);
+                        return;
+                }
+                client->sent += taken;
+        } while (client->answer[client->sent]);
+        free(TAKE_PTR(client->answer));
+        loop_clear_timer(loop, &client->timer);
+        (void) loop_watch(loop, &client->io, EPOLLIN);
 }
 
 static void on_client(void *userdata, uint32_t events) {
@@ -47,6 +79,10 @@ static void on_client(void *userdata, uint32_t events) {
         char packet[MCONSOLE_PACKET_MAX], command[MCONSOLE_DATA_MAX];
         ssize_t n;
 
+        if (client->answer) {
+                send_answer(client); /* which notices if it has hung up */
+                return;
+        }
         n = events & EPOLLIN ? recv(client->io.fd, packet, sizeof(packet), MSG_DONTWAIT) : 0;
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
@@ -63,9 +99,6 @@ static void on_client(void *userdata, uint32_t events) {
 }
 
 void control_reply(ControlClient *client, bool failed, const char *text) {
-        char packet[MCONSOLE_PACKET_MAX];
-        size_t taken;
-
         client->busy = false;
         if (!client->control) {
                 free(client);
@@ -75,17 +108,15 @@ void control_reply(ControlClient *client, bool failed, const char *text) {
                 drop_client(client);
                 return;
         }
-        do {
-                int n = mconsole_pack_reply(packet, failed, text, &taken);
-
-                /* Who does not read its answer has no claim on it. */
-                if (send(client->io.fd, packet, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-                        drop_client(client);
-                        return;
-                }
-                text += taken;
-        } while (*text);
-        (void) loop_watch(client->control->loop, &client->io, EPOLLIN);
+        client->failed = failed;
+        client->sent = 0;
+        client->answer = strdup(text);
+        if (!client->answer) {
+                drop_client(client);
+                return;
+        }
+        loop_set_timer(client->control->loop, &client->timer, READ_TIMEOUT);
+        send_answer(client);
 }
 
 static void on_connection(void *userdata, int fd) {
@@ -97,7 +128,8 @@ static void on_connection(void *userdata, int fd) {
                 server_client_gone(&c->server);
                 return;
         }
-        *client = (ControlClient) {.control = c, .io = {.fd = fd, .function = on_client, .userdata = client}, .next = c->clients};
+        *client = (ControlClient) {.control = c, .io = {.fd = fd, .function = on_client, .userdata = client},
+                                    .timer = {.function = on_timeout, .userdata = client}, .next = c->clients};
         c->clients = client;
         if (loop_watch(c->loop, &client->io, EPOLLIN) < 0)
                 drop_client(client);

@@ -23,6 +23,7 @@ static int set_defaults(Config *c) {
         c->stop_method = d->stop_method;
         c->stop_timeout = d->stop_timeout;
         c->ready_timeout = d->ready_timeout;
+        c->watchdog_timeout = d->watchdog_timeout;
         c->replay = d->replay;
         c->security = SECURITY_ALL;
         domain_free(d);
@@ -62,6 +63,7 @@ void config_apply(const Config *c, Domain *d) {
         d->stop_method = c->stop_method;
         d->stop_timeout = (unsigned) c->stop_timeout;
         d->ready_timeout = (unsigned) c->ready_timeout;
+        d->watchdog_timeout = (unsigned) c->watchdog_timeout;
         d->replay = c->replay;
 }
 
@@ -261,6 +263,7 @@ static const Setting settings[] = {
         {"Stop",     "Method",          FIELD(stop_method),      "cad or halt",         NULL, parse_method},
         {"Stop",     "TimeoutSec",      FIELD(stop_timeout),     SECONDS("0 to 86400"), NULL, parse_count, 0, TIMEOUT_MAX},
         {"Ready",    "TimeoutSec",      FIELD(ready_timeout),    SECONDS("1 to 86400"), NULL, parse_count, 1, TIMEOUT_MAX},
+        {"Watchdog", "TimeoutSec",      FIELD(watchdog_timeout), SECONDS("0 to 86400"), NULL, parse_count, 0, TIMEOUT_MAX},
         {"Console",  "ReplaySize",      FIELD(replay),           SIZE,                  NULL, parse_size, 0, REPLAY_MAX},
         {"Console",  "RateLimit",       FIELD(rate_limit),       RATE,                  NULL, parse_count, 1, 1000000},
         {"Security", "Driver",          FIELD(security),         DRIVERS,               NULL, parse_drivers},

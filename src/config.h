@@ -30,6 +30,7 @@ typedef struct Config {
         StopMethod stop_method;
         uint64_t stop_timeout;  /* seconds */
         uint64_t ready_timeout; /* seconds */
+        uint64_t watchdog_timeout; /* seconds; 0: none */
         uint64_t replay;        /* bytes */
         uint64_t rate_limit;    /* lines per second, or 0: no file gives one */
         unsigned security;      /* SECURITY_*: the drivers whose labels count */

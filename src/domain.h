@@ -145,6 +145,7 @@ typedef struct Domain {
         LifecycleAction on_poweroff, on_reboot, on_crash;
         bool core_without_memory; /* <memory dumpCore='off'> */
         WatchdogAction watchdog;
+        unsigned watchdog_timeout; /* seconds in which kernel and helper must give a sign of life; 0: they need not */
         StopMethod stop_method;
         unsigned stop_timeout;  /* seconds that the guest's own shutdown may take */
         unsigned ready_timeout; /* seconds until it must be ready */

@@ -208,6 +208,7 @@ const Element elements[] = {
         {"metadata/uml:replay", "unit", begin_replay},
         {"metadata/uml:stop", "method timeout", begin_stop},
         {"metadata/uml:vector", "index transport ifname src dst srcport dstport v6 udp rx_key tx_key sequence pin_sequence rx_session tx_session rx_cookie tx_cookie cookie64 counter pin_counter fd vnl ifup mac mtu gro vec depth headroom bpffile bpfflash", begin_vector, NULL, true},
+        {"metadata/uml:watchdog", "timeout", begin_own_watchdog},
         {"name", "", begin_name},
         {"numatune", ""},
         {"numatune/memnode", .repeats = true, .ignored = "a UML guest has one node"},

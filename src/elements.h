@@ -58,7 +58,7 @@ BeginFunction begin_filesystem, begin_filesystem_driver, begin_filesystem_source
 EndFunction end_filesystem, end_seclabel;
 
 /* The project's own, in <metadata> */
-BeginFunction begin_stop, begin_ready, begin_replay, begin_option, begin_vector;
+BeginFunction begin_stop, begin_ready, begin_replay, begin_own_watchdog, begin_option, begin_vector;
 
 /* What can be said only when all was read. */
 void check_tuning(Reader *r);

@@ -368,6 +368,8 @@ static int put_service(FILE *f, const Domain *d, const char *source, bool user) 
                 return r;
         put_lifecycle(f, d);
         fprintf(f, "TimeoutStartSec=%u\n", d->ready_timeout + START_MARGIN);
+        if (d->watchdog_timeout > 0)
+                fprintf(f, "WatchdogSec=%u\n", d->watchdog_timeout);
         r = put_directives(f, d);
         if (r < 0)
                 return r;

@@ -11,6 +11,7 @@ import bed
 import images
 
 KERNEL = '/usr/bin/linux.uml'
+HELPER = '/usr/libexec/uml-systemd/uml-helper'
 LOGIN = r'(?m)login: ?$'
 
 
@@ -196,6 +197,11 @@ class Guest:
     def processes(self):
         """Every process of this guest has its image on the command line."""
         return self.manager.processes(re.escape(self.image))
+
+    def send(self, command, check=True):
+        """A command by way of the helper."""
+        argv = ['env', f'RUNTIME_DIRECTORY={self.runtime}', HELPER, f'--send={command}']
+        return self.manager.run(argv, check=check)
 
     def mconsole(self, *command):
         return self.manager.run(['uml_mconsole', f'{self.runtime}/mconsole', *command]).stdout

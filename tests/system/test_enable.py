@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Point 6: guests that come up with the host, and go down with it."""
 
+import contextlib
+
 from guests import Guest, check, check_equal
 from tap import Group, SYSTEM
 
@@ -25,6 +27,21 @@ def at_boot(manager):
         for guest in (enabled, auto):
             check_equal(guest.show('ActiveState'), 'inactive', guest.unit)
             guest.check_image()
+
+
+@enable.test("when the host shuts down, ten guests at work are stopped well: what they wrote is there, and their images are clean")
+def shutdown(manager):
+    with contextlib.ExitStack() as stack:
+        guests = [stack.enter_context(Guest(manager, f'down{number}', stop=None)) for number in range(10)]
+        for guest in guests:
+            guest.mark()
+        manager.systemctl('start', *(guest.unit for guest in guests), timeout=120)
+        for guest in guests:
+            guest.login().run(f'echo {guest.name} >/kept')
+        reboot(manager, *guests)
+        for guest in guests:
+            guest.check_ended_well()
+            check_equal(guest.read_file('/kept'), f'{guest.name}\n', 'the file in the image')
 
 
 def turn_on(manager):

@@ -53,7 +53,7 @@ static void complains(const char *text, const char *want) {
 #define ALL "# Comment\n; comment\n\n" \
         "[Guest]\nKernel=/usr/bin/linux.uml\nSlice = machine-test.slice\n  User=uml\n\tGroup\t=\t107\t\nMemoryDirectory=/var/lib/a b%i\n" \
         "[Stop]\r\nMethod=halt\r\nTimeoutSec=0\r\n" \
-        "[Ready]\nTimeoutSec=86400\n[Console]\nReplaySize=16M\nRateLimit=1000000\n" \
+        "[Ready]\nTimeoutSec=86400\n[Watchdog]\nTimeoutSec=45\n[Console]\nReplaySize=16M\nRateLimit=1000000\n" \
         "[Security]\nDriver=selinux  dac\nDeviceAllow=/dev/fuse   rw\nDeviceAllow=char-pts\nDeviceAllow=block-* r"
 
 static void assert_all(const Config *c) {
@@ -65,6 +65,7 @@ static void assert_all(const Config *c) {
         assert_int_equal(c->stop_method, STOP_HALT);
         assert_int_equal(c->stop_timeout, 0);
         assert_int_equal(c->ready_timeout, 86400);
+        assert_int_equal(c->watchdog_timeout, 45);
         assert_int_equal(c->replay, 16 << 20);
         assert_int_equal(c->rate_limit, 1000000);
         assert_int_equal(c->security, SECURITY_DAC | SECURITY_SELINUX);
@@ -85,6 +86,7 @@ static void assert_defaults(const Config *c) {
         assert_int_equal(c->stop_method, d->stop_method);
         assert_int_equal(c->stop_timeout, d->stop_timeout);
         assert_int_equal(c->ready_timeout, d->ready_timeout);
+        assert_int_equal(c->watchdog_timeout, 0);
         assert_int_equal(c->replay, d->replay);
         assert_int_equal(c->rate_limit, 0);
         assert_int_equal(c->security, SECURITY_ALL);
@@ -110,7 +112,7 @@ static void test_defaults(void **state) {
 }
 
 static void test_reset(void **state) {
-        static const char empty[] = "[Guest]\nKernel=\nSlice=\nUser=\nGroup=\nMemoryDirectory=\n[Stop]\nMethod=\nTimeoutSec=\n[Ready]\nTimeoutSec= \n"
+        static const char empty[] = "[Guest]\nKernel=\nSlice=\nUser=\nGroup=\nMemoryDirectory=\n[Stop]\nMethod=\nTimeoutSec=\n[Ready]\nTimeoutSec= \n[Watchdog]\nTimeoutSec=\n"
                                     "[Console]\nReplaySize=\nRateLimit=\n[Security]\nDriver=\nDeviceAllow=\n";
         Config *c = read_good(ALL);
 
@@ -168,6 +170,7 @@ static void test_wrong_values(void **state) {
                 {"Guest", "Group", "a name or number", {"uml,kvm x"}},
                 {"Stop", "Method", "cad or halt", {"Halt", "kill", "cad halt", "0"}},
                 {"Stop", "TimeoutSec", "a number of seconds from 0", {"-1", "86401", "1min", "90s", "1.5", "0x10", "infinity", "99999999999999999999999"}},
+                {"Watchdog", "TimeoutSec", "a number of seconds from 0", {"-1", "86401", "1min"}},
                 {"Ready", "TimeoutSec", "a number of seconds from 1", {"0", "86401", "+5", "1 2"}},
                 {"Console", "ReplaySize", "a number of bytes", {"17M", "16777217", "16385K", "1G", "K", "M", "1k", "1KiB", "1 K", "-1", "1KK",
                                                                 "18446744073709551616", "00000000000000000000000000001"}},
@@ -213,7 +216,7 @@ static void test_lines(void **state) {
         complains("[Guest]\nKernel\n", "f:2: error: 'Kernel': expected a line of the form");
         complains("[Guest]\n=/a\n", "f:2: error: '=/a': expected a line of the form");
         complains("[Guest]\nKernel=/a\\\n", "f:2: error: a line cannot be continued");
-        complains("Kernel=/a\n", "f:1: warning: Kernel= is in no section; it is ignored. Put it below one of [Guest], [Stop], [Ready], [Console], [Security]\n");
+        complains("Kernel=/a\n", "f:1: warning: Kernel= is in no section; it is ignored. Put it below one of [Guest], [Stop], [Ready], [Watchdog], [Console], [Security]\n");
         complains("[Stop]\nKernel=/a\n", "f:2: warning: unknown key Kernel= in [Stop]; it is ignored. Known are Method=, TimeoutSec=\n");
         complains("[Guest]\nkernel=/a\n", "f:2: warning: unknown key kernel= in [Guest]");
         complains("[guest]\nKernel=/a\nnonsense\n", "f:1: warning: unknown section [guest]; it is ignored. Known are [Guest]");

@@ -11,8 +11,10 @@ static Loop loop;
 static Control *control;
 static ControlClient *unanswered;
 
+#define LONG 250000 /* bytes of an answer: more than a socket takes at once */
+
 static void on_request(void *userdata, ControlClient *client, const char *command) {
-        static char text[5000];
+        static char text[LONG + 1];
 
         if (streq(command, "end")) {
                 control_reply(client, false, "");
@@ -36,7 +38,7 @@ static int client(void) {
         if (control_call("control", "refuse me", USEC_PER_SEC, &reply) != 0 || !reply.failed || !streq(reply.text, "refuse me"))
                 return 1;
         mconsole_reply_done(&reply);
-        if (control_call("control", "long", USEC_PER_SEC, &reply) != 0 || reply.failed || reply.size != 4999)
+        if (control_call("control", "long", USEC_PER_SEC, &reply) != 0 || reply.failed || reply.size != LONG)
                 return 2;
         mconsole_reply_done(&reply);
         memset(longest, 'y', sizeof(longest) - 1);
