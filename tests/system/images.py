@@ -15,7 +15,7 @@ import subprocess
 
 SUITE = 'bookworm'
 PACKAGES = (
-    'systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'procps', 'socat', 'e2fsprogs',
+    'systemd', 'systemd-sysv', 'systemd-container', 'dbus', 'dbus-user-session', 'libpam-systemd', 'procps', 'socat', 'e2fsprogs',
     'user-mode-linux', 'uml-utilities', 'busybox-static', 'libxml2', 'libuuid1', 'libinih1',
 )
 GUEST = pathlib.Path(__file__).with_name('guest')
