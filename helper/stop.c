@@ -260,7 +260,8 @@ void guest_stop(Guest *g, RungIndex first) {
         g->phase = PHASE_STOPPING;
         g->first_rung = first;
         state_save(g);
-        notify("STOPPING=1");
+        if (g->next != NEXT_ANEW) /* to systemd this is the beginning of a start */
+                notify("STOPPING=1");
         loop_clear_timer(&g->loop, &g->reload_timer);
         monitor_cancel(g->monitor, -ECANCELED); /* what others asked would come before what the ladder asks */
         climb(g, g->up ? RUNG_GO : RUNG_TERM);

@@ -97,7 +97,7 @@ def no_escape(manager):
 def core(manager):
     pattern = manager.run(['cat', '/proc/sys/kernel/core_pattern']).stdout.strip()
     check(pattern[0] not in '|/', f'core_pattern is {pattern!r}: this test needs one that is a relative path')
-    with Guest(manager, 'core', cmdline='init=/sbin/init-panic', on_crash='coredump-destroy') as guest:
+    with Guest(manager, 'dumps', cmdline='init=/sbin/init-panic', on_crash='coredump-destroy') as guest:
         guest.start('--wait', check=False)
         found = manager.run(['find', guest.runtime, '-name', 'core*']).stdout.split()
         check_equal(len(found), 1, 'the number of cores')
