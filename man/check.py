@@ -209,6 +209,19 @@ def known_fields(source):
     return {field for path in (source / 'helper').glob('*.c') for field in re.findall('(?<![A-Z_])UML_[A-Z_]+=', path.read_text())}
 
 
+def known_events(source):
+    """Name and message id, as `READY id`."""
+    return {f'{name} {number}' for name, number in re.findall(r'^#define EVENT_(\w+) "([0-9a-f]{32})"$', (source / 'helper/events.h').read_text(), re.M)}
+
+
+def documented_events(page):
+    return {f'{name} {number}' for name, number in re.findall(r'^(\w+)\t([0-9a-f]{32})', page.text('JOURNAL'), re.M)}
+
+
+def explained_events(source):
+    return set(re.findall('^-- ([0-9a-f]{32})$', (source / 'units/uml-systemd.catalog').read_text(), re.M))
+
+
 def installed_names(build):
     """Names of everything that is installed, but for the manual itself."""
     installed = json.loads((build / 'meson-info/intro-installed.json').read_text())
@@ -260,6 +273,9 @@ def main():
     tap.check_same('umlctl(1) has all verbs', set(known_verbs(given.umlctl)), set(documented_verbs(pages['umlctl.1'])))
     tap.check_same('uml-helper(8) has all exit statuses', known_statuses(given.source), documented_statuses(helper))
     tap.check_same('uml@.service(8) has all journal fields', known_fields(given.source), fields)
+    events = known_events(given.source)
+    tap.check_same('uml@.service(8) has all message ids', events, documented_events(service))
+    tap.check_same('the catalog explains all message ids', {event.split()[1] for event in events}, explained_events(given.source))
     for page in (xml, service):
         shown = list(examples(page))
         definitions = dict(shown)
