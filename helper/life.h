@@ -83,7 +83,7 @@ struct Guest {
         uint64_t rung_end;    /* CLOCK_MONOTONIC, microseconds */
         Timer rung_timer, rung_status_timer, poll_timer;
         char *disks; /* the counters of the guest's disks, when last looked at */
-        unsigned quiet_looks;
+        unsigned looks, quiet_looks;
         bool settled; /* its file systems were seen read-only, and its disks quiet */
 
         CadAnswer cad_answer;

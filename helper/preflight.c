@@ -25,6 +25,7 @@ typedef struct Check {
                                   (c)->options->definition ? ": " : "", ##__VA_ARGS__))
 
 static void check_kernel(Check *c) {
+        const char *const own[] = {c->options->guest_path, c->options->keeper_path};
         const char *kernel = c->options->arguments[0];
         struct stat st;
 
@@ -35,8 +36,9 @@ static void check_kernel(Check *c) {
         else if (access(kernel, X_OK) < 0)
                 problem(c, "kernel %s cannot be executed: %m; make it executable (chmod +x)", kernel);
 
-        if (access(c->options->guest_path, X_OK) < 0)
-                problem(c, "%s: %m; it belongs to uml-systemd; install that again", c->options->guest_path);
+        for (size_t i = 0; i < ELEMENTSOF(own); i++)
+                if (access(own[i], X_OK) < 0)
+                        problem(c, "%s: %m; it belongs to uml-systemd; install that again", own[i]);
 }
 
 /* Looks like UML will: the guest opens its disks late, and a missing one would be a panic for want of a root device. Returns

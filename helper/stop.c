@@ -10,6 +10,7 @@
 #include "notify.h"
 
 #define POLL_INTERVAL (100 * USEC_PER_MSEC) /* between looks at the guest's mounts and disks */
+#define LOOKS_PER_REMOUNT 20                /* a guest that still boots mounts after we have asked: so ask again */
 #define QUIET_LOOKS 2                       /* so often its disks must be seen unchanged */
 #define MARGIN 10                           /* seconds that systemd is asked for beyond what a rung may take */
 #define STATUS_INTERVAL USEC_PER_SEC
@@ -102,6 +103,8 @@ static bool something_is_writable(const char *mounts) {
         return false;
 }
 
+static void begin_remount(Guest *g);
+
 static void look_again(Guest *g) {
         loop_set_timer(&g->loop, &g->poll_timer, POLL_INTERVAL);
 }
@@ -145,7 +148,11 @@ static void on_mounts(void *userdata, int result, const MconsoleReply *reply) {
 void guest_on_poll_timer(void *userdata) {
         Guest *g = userdata;
 
-        if (g->rung == RUNG_REMOUNT)
+        if (g->rung != RUNG_REMOUNT)
+                return;
+        if (++g->looks % LOOKS_PER_REMOUNT == 0)
+                begin_remount(g);
+        else
                 guest_ask(g, "proc 1/mounts", on_mounts);
 }
 

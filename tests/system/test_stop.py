@@ -121,9 +121,9 @@ def suspended(manager):
 
 @stop.test('a guest may be stopped at any moment of its boot: its image is clean, and nothing is left', SYSTEM)
 def in_boot(manager):
-    for number, moment in enumerate((None, 'The kernel .* is started', 'Checking that ptrace', 'mconsole .* initialized', 'EXT4-fs .* mounted',
-                                     'Run /sbin/init', 're-mounted')):
-        with Guest(manager, f'early-{number}', stop=None) as guest:
+    moments = (None, 'The kernel .* is started', 'Checking that ptrace', 'mconsole .* initialized', 'EXT4-fs .* mounted', 'Run /sbin/init')
+    for number, (moment, method) in enumerate((*((moment, 'cad') for moment in moments), *((moment, 'halt') for moment in moments[3:]))):
+        with Guest(manager, f'early-{number}', stop=f"method='{method}'") as guest:
             guest.start('--no-block')
             if moment:
                 guest.wait(moment)
