@@ -31,6 +31,7 @@
 #include "notify.h"
 #include "preflight.h"
 #include "shares.h"
+#include "umid.h"
 
 #define RELAYED_TIMEOUT (30 * USEC_PER_SEC) /* of what clients of `control` ask */
 #define RELOAD_TIMEOUT (300 * USEC_PER_SEC) /* in which a guest that took ctrl-alt-del has rebooted */
@@ -206,14 +207,7 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
 
 /* A crashed kernel leaves its directory, and the next one would not take it. */
 static void remove_umid_directory(const Guest *g) {
-        char path[DOMAIN_NAME_MAX + 32];
-
-        (void) unlink(g->socket);
-        (void) snprintf(path, sizeof(path), UMID_DIRECTORY "/%s/pid", g->options->name);
-        (void) unlink(path);
-        (void) snprintf(path, sizeof(path), UMID_DIRECTORY "/%s", g->options->name);
-        (void) rmdir(path);
-        (void) rmdir(UMID_DIRECTORY);
+        (void) umid_clear(UMID_DIRECTORY, g->options->name); /* if it could not, UML boots elsewhere, which is told then */
 }
 
 typedef struct Arguments {
