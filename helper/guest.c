@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 
 #include "disks.h"
+#include "exhaustion.h"
 #include "failure.h"
 #include "guest.h"
 #include "helper.h"
@@ -361,6 +362,7 @@ static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
 static void report_crash(Guest *g, int wait_status) {
         const char *last = guest_last_words(g);
 
+        exhaustion_explain(g->options, g->journal, g->panic);
         if (g->panic[0])
                 return;
         if (WIFSIGNALED(wait_status))
