@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 
 #include "disks.h"
+#include "exhaustion.h"
 #include "failure.h"
 #include "guest.h"
 #include "helper.h"
@@ -195,6 +196,7 @@ static Outcome classify(const Guest *g, int wait_status, bool has_socket) {
 static void report_crash(Guest *g, int wait_status) {
         const char *last = guest_last_words(g), *before = *last ? "; it last said: " : "";
 
+        exhaustion_explain(g->options, g->journal, g->panic);
         if (g->panic[0] || g->hung)
                 return;
         if (wait_status == KERNEL_STATUS_UNKNOWN)
@@ -283,10 +285,12 @@ void guest_kernel_ended(Guest *g, int wait_status) {
                         console_disconnect(g->consoles[i]);
         console_disconnect(g->early);
         monitor_disconnect(g->monitor); /* handles what it still has to tell, too */
-        umid_clear(g->options->name);
+        (void) umid_clear(UMID_DIRECTORY, g->options->name);
         state_save(g);
 
         outcome = classify(g, wait_status, has_socket);
+        if (!is_failure(outcome))
+                exhaustion_explain_images(g->options, g->journal);
         if (!is_failure(outcome) && g->panic[0])
                 info(g, "The panic came in the kernel's last step, when the guest had done with it: it counts as what the guest did");
         if (g->phase == PHASE_STOPPING) {

@@ -256,13 +256,24 @@ static bool is_under_way(const Journal *j) {
 
 static void await_delivery(Journal *j) {
         uint64_t end = now_usec() + CLOSE_TIMEOUT;
+        bool empty_sent = j->fd < 0;
 
-        for (send_waiting(j); (j->first || is_under_way(j)) && now_usec() < end; send_waiting(j)) {
-                /* The kernel has no event for an empty queue: look again, each millisecond. */
-                (void) poll(NULL, 0, 1);
+        for (;;) {
+                send_waiting(j);
+                if (!j->first && !is_under_way(j)) {
+                        /* It looks right after it has received. It takes one datagram after the other, and passes over an
+                         * empty one: when it has received that, it has looked for all before. */
+                        if (empty_sent || send(j->fd, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+                                break;
+                        empty_sent = true;
+                        continue;
+                }
+                if (now_usec() >= end)
+                        break;
+                (void) poll(NULL, 0, 1); /* the kernel has no event for an empty queue: look again, each millisecond */
         }
-        /* It looks right after it has received, and there is no word of that at all. A process that it has not seen before
-         * (see journal_new()) gives it this while; of others it remembers what it saw. */
+        /* Of a stream there is no word of that at all. A process that journald has not seen before (see journal_new()) gives
+         * it this while; of others it remembers what it saw. */
         if (j->fd < 0 && j->stderr_is_journal)
                 (void) poll(NULL, 0, LOOK_TIME);
 }

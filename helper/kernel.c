@@ -151,7 +151,7 @@ int kernel_launch(Guest *g) {
         int lines[ELEMENTSOF(g->consoles)], early, r;
         pid_t kernel = 0;
 
-        umid_clear(g->options->name);
+        (void) umid_clear(UMID_DIRECTORY, g->options->name); /* if it could not, UML boots elsewhere, which is told then */
         journal_event(g->journal, PRIORITY_INFO, EVENT_STARTING, "", "The kernel %s is started", g->options->arguments[0]);
         r = connect_lines(g, lines, &early);
         if (r >= 0)
@@ -197,5 +197,5 @@ void kernel_release(Guest *g) {
         if (poll(&p, 1, RELEASE_TIMEOUT) <= 0)
                 keeper_lost(g);
         forget_keeper(g);
-        umid_clear(g->options->name);
+        (void) umid_clear(UMID_DIRECTORY, g->options->name);
 }

@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
+#include "check.h"
 #include "cow.h"
 #include "disks.h"
-#include "failure.h"
 #include "preflight.h"
 #include "shares.h"
 #include "sink.h"
-
-typedef struct Check {
-        const Options *options;
-        Journal *journal;
-        int failures;
-} Check;
-
-#define problem(c, format, ...)                                                                                        \
-        ((c)->failures++, failure((c)->journal, "%s%s" format, (c)->options->definition ?: "",                        \
-                                  (c)->options->definition ? ": " : "", ##__VA_ARGS__))
+#include "umid.h"
 
 static void check_kernel(Check *c) {
         const char *const own[] = {c->options->guest_path, c->options->keeper_path};
@@ -214,53 +203,39 @@ static void check_shares(Check *c) {
                         o->runtime_directory);
 }
 
-/* Bytes of mem=, which UML takes with K, M, G or nothing after it. 0 if there is none. */
-static uint64_t memory_size(const Options *o) {
-        uint64_t size = 0;
+/* For a message. */
+static const char *process_name(pid_t pid, char ret[static 64]) {
+        _cleanup_fclose_ FILE *f = NULL;
+        char path[64], name[32] = "";
 
-        for (char *const *a = o->arguments + 1; *a; a++) {
-                const char *value = after_prefix(*a, "mem=");
-                char *unit;
-
-                if (!value)
-                        continue;
-                size = strtoull(value, &unit, 0);
-                switch (*unit | 0x20) {
-                case 'g':
-                        size *= 1024;
-                        /* fall through */
-                case 'm':
-                        size *= 1024;
-                        /* fall through */
-                case 'k':
-                        size *= 1024;
-                }
-        }
-        return size;
+        (void) snprintf(path, sizeof(path), "/proc/%d/comm", (int) pid);
+        f = pid > 0 ? fopen(path, "re") : NULL;
+        if (f && fgets(name, sizeof(name), f))
+                name[strcspn(name, "\n")] = 0;
+        if (*name)
+                (void) snprintf(ret, 64, "process %d (%s)", (int) pid, name);
+        else
+                (void) snprintf(ret, 64, "a process that its pid file does not tell");
+        return ret;
 }
 
-/* The guest's memory is a file, mapped executable, in the first of these that UML can use. A file system that is too small
- * would let the guest boot, and kill it with SIGBUS in the middle of something. */
-static void check_memory(Check *c) {
-        uint64_t need = memory_size(c->options);
-        const char *directory = getenv("TMPDIR") ?: "/dev/shm";
-        struct rlimit limit;
-        struct statvfs fs;
+/* UML would boot under another umid, and be out of everybody's reach. */
+static void check_umid(Check *c) {
+        const char *directory = c->options->runtime_directory, *name = c->options->name;
+        char process[64];
+        pid_t pid = 0;
+        int r;
 
-        if (statvfs(directory, &fs) < 0) {
-                problem(c, "%s, where the guest's memory is kept: %m", directory);
+        r = umid_taken_by(UMID_DIRECTORY, name, &pid);
+        if (r > 0) {
+                problem(c, "a UML is running with the umid %s in %s/" UMID_DIRECTORY ": %s; stop it (uml_mconsole %s/" UMID_DIRECTORY "/%s/mconsole cad), then start this one",
+                        name, directory, process_name(pid, process), directory, name);
                 return;
         }
-        if (fs.f_flag & ST_NOEXEC)
-                problem(c, "%s is mounted noexec, but the guest's memory, which is kept there, must be executable; remount it with exec (mount -o remount,exec %s), or set TMPDIR= of the unit to a tmpfs that allows it",
-                        directory, directory);
-        /* A tmpfs without a limit has no blocks at all. */
-        if (fs.f_blocks > 0 && (uint64_t) fs.f_bavail * fs.f_frsize < need)
-                problem(c, "%s has %llu MiB free, but the guest's memory, which is kept there, needs %llu MiB; make it larger (mount -o remount,size=… %s), or the guest's memory smaller",
-                        directory, (unsigned long long) ((uint64_t) fs.f_bavail * fs.f_frsize >> 20), (unsigned long long) ((need + 0xfffff) >> 20), directory);
-        if (getrlimit(RLIMIT_FSIZE, &limit) >= 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < need)
-                problem(c, "files may have %llu MiB (LimitFSIZE=), but the guest's memory is a file of %llu MiB", (unsigned long long) (limit.rlim_cur >> 20),
-                        (unsigned long long) ((need + 0xfffff) >> 20));
+        if (r >= 0)
+                r = umid_clear(UMID_DIRECTORY, name);
+        if (r < 0)
+                problem(c, "%s/" UMID_DIRECTORY ", which is left of an earlier guest, cannot be removed: %s; remove it (rm -r)", directory, strerror(-r));
 }
 
 int preflight(const Options *o, Journal *journal) {
@@ -270,6 +245,10 @@ int preflight(const Options *o, Journal *journal) {
         check_files(&c);
         check_lines(&c);
         check_shares(&c);
+        check_images(&c);
         check_memory(&c);
+        check_tasks(&c);
+        check_runtime_directory(&c);
+        check_umid(&c);
         return c.failures > 0 ? -EINVAL : 0;
 }

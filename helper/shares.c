@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "shares.h"
+#include "tree.h"
 #include "util.h"
-
-static int remove_item(const char *path, const struct stat *st, int type, struct FTW *at) {
-        return remove(path) < 0 ? negative_errno() : 0;
-}
-
-/* A guest can write there: what is left of an earlier one is perhaps not only what we made. Links are not followed. */
-static int remove_tree(const char *path) {
-        int r;
-
-        errno = 0;
-        r = nftw(path, remove_item, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-        return r >= 0 || errno == ENOENT ? 0 : r == -1 ? negative_errno() : r;
-}
 
 int shares_make(const SharedDirectory *shares, size_t n) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        r = remove_tree(SHARES_DIRECTORY);
+        /* A guest can write there: what is left of an earlier one is perhaps not only what we made. */
+        r = tree_remove(SHARES_DIRECTORY);
         if (r < 0)
                 return r;
         if (mkdir(SHARES_DIRECTORY, 0700) < 0)
