@@ -16,6 +16,8 @@
 #include "kill.h"
 #include "util.h"
 
+#define SHOWN_ARGUMENTS 4 /* uml-keeper KERNEL ARGV0 umid=NAME */
+
 static void tell(int32_t kind, int32_t value, int32_t rest) {
         const KeeperMessage message = {.kind = kind, .value = value, .rest = rest};
 
@@ -87,6 +89,13 @@ static int let_go_of_lines(void) {
         if (null < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
                 return negative_errno();
         return 0;
+}
+
+/* In ps(1) and `systemctl status` the guest's options are the kernel's to show: ours end after the guest's name. Arguments lie
+ * one behind the other. */
+static void shorten_command_line(int argc, char *argv[]) {
+        if (argc > SHOWN_ARGUMENTS)
+                memset(argv[SHOWN_ARGUMENTS], 0, (size_t) (argv[argc - 1] + strlen(argv[argc - 1]) - argv[SHOWN_ARGUMENTS]));
 }
 
 /* Returns whether the kernel has ended. */
@@ -167,6 +176,7 @@ int main(int argc, char *argv[]) {
                 return STATUS_OS;
         }
 
+        shorten_command_line(argc, argv);
         tell(KEEPER_STARTED, kernel, 0);
         status = keep(kernel, signals);
         r = kill_children(kernel);

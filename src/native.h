@@ -11,7 +11,7 @@
  *
  * What is exported and imported again gives the same line, byte for byte, and the same guest: name, memory, kernel and all
  * that the kernel is told, disks, lines, shares and network devices. Title, UUID, life cycle (but for a reboot that ends the
- * guest: noreboot), limits, and users cannot be said on a command line, and are lost. */
+ * guest: noreboot), readiness, stop, watchdogs, replay, limits, and users cannot be said on a command line, and are lost. */
 
 /* Which of the arguments that follow are options (N of them), and which are of <cmdline>, where it could not be known from
  * their looks. The kernel passes over parameters with a dot that it does not know. */

@@ -305,7 +305,7 @@ def taken(manager):
 
 @exhaustion.test('a guest starts whatever a crash, or a guest before, has left in a preserved runtime directory')
 def stale(manager):
-    with Guest(manager, 'stale') as guest, drop_in(guest, 'RuntimeDirectoryPreserve=yes'):
+    with Guest(manager, 'stale') as guest, drop_in(guest, 'RuntimeDirectoryPreserve=yes\nRestart=no'):
         guest.start()
         guest.wait(LOGIN)
         guest.manager.run(['kill', '-KILL', guest.helper(), guest.kernel()])
