@@ -51,11 +51,11 @@ int kill_children(pid_t kernel) {
 }
 
 /* The control group of a process, in the unified hierarchy, as /proc/PID/cgroup has it: "0::/system.slice/x.service". */
-static bool read_group(const char *pid, char *ret, size_t size) {
+static bool read_group(long pid, char *ret, size_t size) {
         _cleanup_fclose_ FILE *f = NULL;
         char path[64];
 
-        (void) snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
+        (void) snprintf(path, sizeof(path), "/proc/%ld/cgroup", pid);
         f = fopen(path, "re");
         while (f && fgets(ret, (int) size, f))
                 if (after_prefix(ret, "0::"))
@@ -76,7 +76,7 @@ static int kill_group_once(const char *group) {
         while ((entry = readdir(proc))) {
                 long pid = strtol(entry->d_name, NULL, 10);
 
-                if (pid <= 1 || pid == getpid() || !read_group(entry->d_name, other, sizeof(other)) || !streq(group, other))
+                if (pid <= 1 || pid == getpid() || !read_group(pid, other, sizeof(other)) || !streq(group, other))
                         continue;
                 if (kill((pid_t) pid, SIGKILL) >= 0)
                         n++;
@@ -89,7 +89,7 @@ int kill_group(void) {
         uint64_t end = now_usec() + KILL_TIMEOUT;
         char group[4096];
 
-        if (!read_group("self", group, sizeof(group)) || !strstr(group, ".service"))
+        if (!read_group(getpid(), group, sizeof(group)) || !strstr(group, ".service"))
                 return 0;
         for (;;) {
                 int n = kill_group_once(group);

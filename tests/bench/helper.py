@@ -77,8 +77,8 @@ def wait_for(condition, process):
         time.sleep(0.05)
 
 
-def idle_helper(build, kernel, directory):
-    """Memory of the helper of a guest that has booted and does nothing."""
+def idle_guest(build, kernel, directory):
+    """Memory of the helper and the keeper of a guest that has booted and does nothing."""
     root, runtime = make_root(directory), os.path.join(directory, 'run')
     os.mkdir(runtime)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -92,7 +92,8 @@ def idle_helper(build, kernel, directory):
         try:
             wait_for(lambda: is_ready(manager) and (root / 'booted').exists(), process)
             time.sleep(1)
-            return memory(process.pid)
+            keeper = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()[0]
+            return {'helper': memory(process.pid), 'keeper': memory(keeper)}
         finally:
             process.terminate()
             try:
@@ -143,7 +144,7 @@ def memories(build, kernel):
     rows = []
     with tempfile.TemporaryDirectory() as directory:
         if os.path.exists(kernel) and shutil.which('busybox'):
-            rows.append(('helper', *idle_helper(build, kernel, directory)))
+            rows += [(what, *values) for what, values in idle_guest(build, kernel, directory).items()]
         else:
             print(f'no {kernel}, or no busybox: no real guest to measure')
     with tempfile.TemporaryDirectory() as directory:
