@@ -231,11 +231,34 @@ def keeper_killed(manager):
             guest.check_gone()
 
 
-@survival.test('a take-over is a record of its own in the journal, with a message id and an explanation', SYSTEM)
-def record(manager):
-    with Guest(manager, 'recorded') as guest:
+# Of a guest that is started, taken over, suspended, reloaded and stopped, in this order.
+EVENTS = (
+    ('cb95a392ac01447fbabd733e0a36c61a', 'is started'), ('ed588389aefb41588160deb1d0ecac7d', 'is up'),
+    ('d4eab0d236d640daa150b2fcdd035efe', 'takes the guest over'), ('3df622fc9ed04c77ad0d043cef6d9f8b', 'was suspended'),
+    ('bd1ea91077b245a4a97125a6e4701648', 'goes on'), ('496ae7680f544067962d0c6ce9140998', 'rebooted'),
+    ('cb95a392ac01447fbabd733e0a36c61a', 'is started'), ('ed588389aefb41588160deb1d0ecac7d', 'is up'),
+    ('1d75be36a18c468bbf52d29f49d638d1', 'Stopping'), ('a4f25f5826a64fe9b580d85ea8a87b03', 'ends with status 0'),
+)
+
+
+@survival.test("a guest's life is records with message ids and fields in the journal, which journalctl -x explains", SYSTEM)
+def records(manager):
+    manager.run(['journalctl', '--update-catalog'])
+    with Guest(manager, 'recorded', stop=None) as guest:
         Alive(guest)
         guest.kill_helper()
-        output = manager.journal('--output=json', 'UML_DOMAIN=recorded', 'MESSAGE_ID=d4eab0d236d640daa150b2fcdd035efe').splitlines()
-        check_equal(len(output), 1, 'the number of records')
-        check_in('takes the guest over', json.loads(output[0])['MESSAGE'])
+        guest.send('stop')
+        guest.send('go')
+        guest.reload()
+        guest.wait(LOGIN)
+        guest.stop()
+        output = manager.journal('--output=json', 'UML_DOMAIN=recorded').splitlines()
+        found = [record for record in map(json.loads, output) if 'MESSAGE_ID' in record]
+        check_equal([record['MESSAGE_ID'] for record in found], [event for event, _ in EVENTS], 'the message ids')
+        for record, (_, part) in zip(found, EVENTS):
+            check_in(part, record['MESSAGE'])
+        check_equal(found[-2]['UML_RUNG'], 'cad', 'UML_RUNG')
+        check_equal(found[-1]['UML_EXIT_STATUS'], '0', 'UML_EXIT_STATUS')
+        explained = manager.journal('--catalog', 'UML_DOMAIN=recorded')
+        for subject in ('Guest recorded has a new helper', 'Guest recorded is being stopped (cad)', 'The service of guest recorded ends with status 0'):
+            check_in(subject, explained)
