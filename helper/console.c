@@ -47,6 +47,7 @@ struct Console {
         size_t input_size;
 
         Sink sinks[2];
+        char sink_names[2][STORE_NAME_SIZE];
         size_t n_sinks;
 
         char replay_name[STORE_NAME_SIZE], socket_name[STORE_NAME_SIZE], pty_name[STORE_NAME_SIZE];
@@ -573,13 +574,19 @@ int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher) {
 }
 
 int console_add_file(Console *c, const char *path, bool truncate) {
+        char *name = c->sink_names[c->n_sinks];
         int fd;
 
         if (c->n_sinks >= ELEMENTSOF(c->sinks))
                 return -E2BIG;
-        fd = sink_open(path, truncate);
-        if (fd < 0)
-                return fd;
+        (void) snprintf(name, sizeof(c->sink_names[0]), "%s.file.%zu", c->name, c->n_sinks);
+        fd = store_take(name);
+        if (fd < 0) {
+                fd = sink_open(path, truncate);
+                if (fd < 0)
+                        return fd;
+                store_add(name, fd);
+        }
         c->sinks[c->n_sinks++] = (Sink) {.fd = fd, .path = path, .line = c->name, .journal = c->journal};
         return 0;
 }
@@ -612,8 +619,10 @@ Console *console_free(Console *c) {
         if (c->pty.io.fd >= 0)
                 store_remove(c->pty_name);
         loop_close_io(c->loop, &c->pty.io);
-        for (size_t i = 0; i < c->n_sinks; i++)
+        for (size_t i = 0; i < c->n_sinks; i++) {
+                store_remove(c->sink_names[i]);
                 sink_close(&c->sinks[i]);
+        }
         replay_done(&c->replay);
         free(c);
         return NULL;

@@ -35,7 +35,8 @@ Console *console_free(Console *c);
  * kept for newcomers and slow readers. */
 int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher);
 
-/* Output goes to this file as well (at most two of them), which is opened by this. path is kept by reference. Negative errno
+/* Output goes to this file as well (at most two of them), which is opened by this, or taken over, as it is, from an earlier
+ * helper. path is kept by reference. Negative errno
  * as of sink_open(). */
 int console_add_file(Console *c, const char *path, bool truncate);
 

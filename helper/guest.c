@@ -39,7 +39,9 @@
 
 void guest_finish(Guest *g, int status) {
         g->status = status;
+        g->finished = true;
         g->loop.done = true;
+        state_save(g);
 }
 
 void guest_ask(Guest *g, const char *command, MonitorReply function) {
@@ -131,10 +133,11 @@ static int launch(Guest *g) {
         int r;
 
         g->phase = PHASE_BOOTING;
-        g->up = g->reboot_wanted = g->suspended = g->hung = false;
+        g->up = g->reboot_wanted = g->suspended = g->hung = g->has_ended = false;
         loop_clear_timer(&g->loop, &g->reload_timer);
         g->panic[0] = 0;
-        state_save(g); /* no kernel, as yet */
+        g->kernel = 0;
+        state_save(g);
         r = kernel_launch(g);
         if (r < 0)
                 return r;
@@ -306,8 +309,10 @@ void guest_kernel_ended(Guest *g, int wait_status) {
 /* What the signals ask for; those of real time are machinectl's, which are the same for all its machines. */
 
 static void replace_helper(Guest *g) {
-        if (!notify_path()) {
-                warn(g, "The helper cannot be replaced: there is no service manager to keep what the next one needs");
+        /* A stop must end as this process's: systemd waits for that. */
+        if (!notify_path() || g->phase == PHASE_STOPPING) {
+                warn(g, "The helper is not replaced: %s",
+                     notify_path() ? "the guest is being stopped" : "there is no service manager to keep what the next one needs");
                 return;
         }
         info(g, "The helper is replaced by %s", g->options->helper_path);
@@ -335,10 +340,11 @@ static void on_signal(void *userdata, uint32_t events) {
                 replace_helper(g);
         else if ((signal == SIGINT && notify_path()) || signal == SIGRTMIN + 5)
                 guest_reload(g, NULL);
-        else if (signal == SIGRTMIN + 3)
-                guest_stop(g, RUNG_SYNC);
-        else /* SIGTERM, SIGRTMIN + 4, and Ctrl+C of who started the helper by hand */
-                guest_stop(g, RUNG_NONE);
+        else { /* SIGTERM, SIGRTMIN + 3 and 4, and Ctrl+C of who started the helper by hand */
+                if (g->phase != PHASE_STOPPING)
+                        g->by_manager = info.ssi_pid == (uint32_t) getppid();
+                guest_stop(g, signal == SIGRTMIN + 3 ? RUNG_SYNC : RUNG_NONE);
+        }
 }
 
 static int watch_signals(Guest *g) {
@@ -370,12 +376,18 @@ static void raise_descriptor_limit(void) {
         }
 }
 
-/* What the guest has printed stays, if another helper was there before. */
+/* What the guest has printed stays, if another helper was there before; and so does the guest, if the file cannot be opened
+ * any more. */
 static int add_file(Guest *g, Console *c, const char *path, bool truncate) {
         int r = path ? console_add_file(c, path, truncate && !g->taken_over) : 0;
 
-        if (r < 0)
-                failure(g->journal, "%s: %s", path, strerror(-r));
+        if (r >= 0)
+                return 0;
+        if (g->taken_over) {
+                warn(g, "%s: %s; what the guest prints is not written there any more", path, strerror(-r));
+                return 0;
+        }
+        failure(g->journal, "%s: %s", path, strerror(-r));
         return r;
 }
 
@@ -408,6 +420,7 @@ static int prepare(Guest *g) {
         if (r < 0)
                 return r;
         journal_attach(g->journal, &g->loop);
+        store_attach(&g->loop);
         r = watch_signals(g);
         if (r < 0)
                 return r;
@@ -416,9 +429,11 @@ static int prepare(Guest *g) {
 
         /* `mconsole` is where people look for it. */
         (void) snprintf(g->socket, sizeof(g->socket), "./" UMID_DIRECTORY "/%s/mconsole", o->name);
-        (void) unlink("mconsole");
-        if (symlink(g->socket + 2, "mconsole") < 0)
-                return negative_errno();
+        if (!g->taken_over) {
+                (void) unlink("mconsole");
+                if (symlink(g->socket + 2, "mconsole") < 0)
+                        return negative_errno();
+        }
 
         if (o->n_shares > 0 && !g->taken_over) {
                 r = shares_make(o->shares, o->n_shares);
@@ -448,10 +463,10 @@ static void release(Guest *g) {
         control_free(g->control);
         free(g->disks);
         safe_close(g->signals.fd);
-        safe_close(g->state_fd);
+        state_release(g);
         journal_attach(g->journal, NULL);
+        store_attach(NULL);
         loop_close(&g->loop);
-        store_clear();
 }
 
 /* The first kernel, on whose coming up the service's start waits. */
@@ -463,47 +478,63 @@ static int start(Guest *g) {
         return r;
 }
 
+/* To systemd it is a new start of the service; the guest was ready before. */
+static void tell_ready(const Guest *g) {
+        if (g->ready)
+                notify("READY=1");
+}
+
+/* What the last helper was about to wait for. */
+static void resume_phase(Guest *g) {
+        if (g->reboot_wanted)
+                loop_set_timer(&g->loop, &g->reload_timer, RELOAD_TIMEOUT);
+        if (!g->ready)
+                ready_begin(g);
+        if (g->hung) /* and was to be killed */
+                kernel_signal(g, SIGKILL);
+        if (g->phase == PHASE_BOOTING && g->up)
+                guest_ask(g, "version", on_version);
+        else if (g->phase == PHASE_RUNNING && g->ready)
+                guest_show_status(g);
+        else if (g->phase == PHASE_RUNNING)
+                ready_check(g);
+        else if (g->phase == PHASE_STOPPING) {
+                g->phase = PHASE_RUNNING;
+                guest_stop(g, RUNG_NONE);
+        }
+}
+
 /* The guest of a helper that was killed, has crashed or has replaced itself. It has gone on meanwhile: what it printed, told and
  * did waits in the sockets. */
 static int take_over(Guest *g) {
-        Phase phase = g->phase;
-        int r = 0;
+        int r;
 
-        if (g->kernel <= 0 && !store_has("keeper")) /* it was about to start one */
-                return start(g);
-        journal_event(g->journal, PRIORITY_NOTICE, EVENT_TAKEN_OVER, "", "This helper takes the guest over from an earlier one (its kernel is process %ld)",
-                      (long) g->kernel);
-        for (size_t i = 0; r >= 0 && i < g->options->n_lines; i++)
+        for (size_t i = 0; i < g->options->n_lines; i++)
                 if (g->consoles[i])
-                        (void) console_resume(g->consoles[i]); /* which it may have closed */
+                        (void) console_resume(g->consoles[i]); /* which the guest may have closed */
         (void) console_resume(g->early);
         r = kernel_resume(g);
         store_close_rest();
-        if (r == -ENOENT) { /* a store that took no more */
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r < 0 && !g->has_ended && g->kernel <= 0) { /* it was about to start one */
+                tell_ready(g);
+                return start(g);
+        }
+
+        journal_event(g->journal, PRIORITY_NOTICE, EVENT_TAKEN_OVER, "", "This helper takes the guest over from an earlier one (its kernel is process %ld)",
+                      (long) g->kernel);
+        tell_ready(g);
+        if (g->phase == PHASE_STOPPING && g->by_manager) /* which starts no helper for a guest that is to stop: it is a restart */
+                g->next = NEXT_ANEW;
+        if (r >= 0)
+                resume_phase(g);
+        else if (g->has_ended) /* and what is to follow, follows now */
+                guest_kernel_ended(g, g->wait_status);
+        else { /* the store took no more; and a keeper that nobody knows kills */
                 if (kill_group() < 0)
                         warn(g, "Some of the guest's processes cannot be killed");
-                g->kernel = 0;
                 guest_kernel_ended(g, KERNEL_STATUS_UNKNOWN);
-                return 0;
-        }
-        if (r < 0)
-                return r;
-
-        if (g->reboot_wanted)
-                loop_set_timer(&g->loop, &g->reload_timer, RELOAD_TIMEOUT);
-        if (g->ready) /* of the service's start as systemd sees it, which is a new one */
-                notify("READY=1");
-        else
-                ready_begin(g);
-        if (phase == PHASE_RUNNING && g->ready)
-                guest_show_status(g);
-        if (phase == PHASE_BOOTING && g->up)
-                guest_ask(g, "version", on_version);
-        if (phase == PHASE_STOPPING) {
-                /* systemd does not start a helper for a guest that is to stop: so it is to be started again after that. */
-                g->next = NEXT_ANEW;
-                g->phase = PHASE_RUNNING;
-                guest_stop(g, RUNG_NONE);
         }
         return 0;
 }
@@ -516,6 +547,7 @@ static void guest_init(Guest *g, Options *o, Journal *journal) {
                 .ptys.io.fd = -EBADF,
                 .keeper.fd = -EBADF,
                 .state_fd = -EBADF,
+                .command_fd = -EBADF,
                 .rung_timer = {.function = guest_on_rung_timer, .userdata = g},
                 .rung_status_timer = {.function = guest_on_rung_status_timer, .userdata = g},
                 .poll_timer = {.function = guest_on_poll_timer, .userdata = g},
@@ -538,18 +570,27 @@ static void run(Guest *g) {
         }
 }
 
+/* Whether there is a guest to be taken over. If that has ended, and the last helper was about to do so: as it would have. */
+static bool find_guest(Guest *g) {
+        if (state_load(g) >= 0)
+                return true;
+        store_close_rest(); /* of no use without the state */
+        return false;
+}
+
 int guest_run(Options *o, Journal *journal, GuestNext *ret_next) {
         char fields[64];
         Guest g;
         int r;
 
         guest_init(&g, o, journal);
-        g.taken_over = state_load(&g) >= 0;
-        if (!g.taken_over) {
-                store_close_rest(); /* of no use without the rest of it */
-                if (disks_prepare(o, journal) < 0 || preflight(o, journal) < 0)
-                        return STATUS_UNAVAILABLE;
+        g.taken_over = find_guest(&g);
+        if (g.finished) {
+                tell_ready(&g);
+                return g.status;
         }
+        if (!g.taken_over && (disks_prepare(o, journal) < 0 || preflight(o, journal) < 0))
+                return STATUS_UNAVAILABLE;
         r = prepare(&g);
         if (r < 0) {
                 failure(journal, "The guest's sockets, links and files cannot be made in %s: %s", o->runtime_directory, strerror(-r));

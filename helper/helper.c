@@ -88,22 +88,24 @@ static int send_command(const char *command) {
         return r;
 }
 
-/* A guest that runs goes on by the command line that it was started with, whatever its definition says now. */
-static void take_command_line(Options *o) {
+/* A guest that runs goes on by the command line that it was started with, whatever its definition says now: also that it is
+ * refused, or gone. Returns whether there is such a guest. */
+static bool take_command_line(Options *o) {
         char **argv = guest_command_line();
         Options old;
         int n = 0;
 
         if (!argv)
-                return;
+                return false;
         while (argv[n])
                 n++;
         if (options_parse(&old, n, argv) < 0 || old.verb != VERB_RUN) {
                 options_done(&old);
-                return;
+                return false;
         }
         options_done(o);
         *o = old;
+        return true;
 }
 
 /* Another helper in this process's place. If there is none, systemd starts one, and that finds all in the store. */
@@ -115,14 +117,10 @@ static void replace(const Options *o, char *argv[]) {
 }
 
 static int run(Options *o, char *argv[]) {
-        bool have_manager = notify_open();
         GuestNext next = NEXT_EXIT;
         const char *directory;
         Journal *journal;
         int r;
-
-        store_open();
-        take_command_line(o);
 
         directory = getenv("RUNTIME_DIRECTORY");
         if (!directory || chdir(directory) < 0 || !getcwd(o->runtime_directory, sizeof(o->runtime_directory))) {
@@ -131,7 +129,7 @@ static int run(Options *o, char *argv[]) {
         }
         if (journal_new(&journal, o->name, o->uuid) < 0)
                 return STATUS_OS;
-        if (!have_manager)
+        if (!notify_path())
                 journal_log(journal, PRIORITY_NOTICE, "No service manager waits for this guest ($NOTIFY_SOCKET is not set)");
 
         r = find_programs(o);
@@ -141,6 +139,9 @@ static int run(Options *o, char *argv[]) {
         } else
                 r = guest_run(o, journal, &next);
         journal_close(journal);
+        /* Last of all: a helper that is killed before has a successor that ends as it would have. */
+        if (next != NEXT_REPLACE)
+                store_clear();
         if (next != NEXT_EXIT)
                 replace(o, argv);
         notify_close();
@@ -149,26 +150,22 @@ static int run(Options *o, char *argv[]) {
 
 int main(int argc, char *argv[]) {
         _cleanup_(options_done) Options o;
+        int r = options_parse(&o, argc, argv);
 
-        if (options_parse(&o, argc, argv) < 0)
-                return STATUS_USAGE;
-        switch (o.verb) {
-        case VERB_HELP:
+        if (r >= 0 && o.verb == VERB_HELP)
                 options_print_help();
-                return EXIT_SUCCESS;
-        case VERB_VERSION:
+        else if (r >= 0 && o.verb == VERB_VERSION)
                 puts("uml-systemd " PROJECT_VERSION);
-                return EXIT_SUCCESS;
-        case VERB_SEND:
+        else if (r >= 0 && o.verb == VERB_SEND)
                 return send_command(o.subject);
-        case VERB_UNDEFINED:
+        else {
                 (void) notify_open();
-                return undefined(o.subject, o.arguments);
-        case VERB_REFUSED:
-                (void) notify_open();
-                return refused(o.arguments);
-        case VERB_RUN:
-                break;
+                store_open();
+                if (take_command_line(&o) || (r >= 0 && o.verb == VERB_RUN))
+                        return run(&o, argv);
+                if (r < 0)
+                        return STATUS_USAGE;
+                return o.verb == VERB_UNDEFINED ? undefined(o.subject, o.arguments) : refused(o.arguments);
         }
-        return run(&o, argv);
+        return EXIT_SUCCESS;
 }

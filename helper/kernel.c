@@ -112,34 +112,46 @@ static int connect_lines(Guest *g, int *lines, int *early) {
 static void forget_keeper(Guest *g) {
         store_remove(KEEPER);
         loop_close_io(&g->loop, &g->keeper);
-        g->kernel = 0;
 }
 
 /* The keeper was killed. What was below it has come to us, or, if we have not started it, to nobody. */
 static void keeper_lost(Guest *g) {
         warn(g, "The keeper of the guest's kernel is gone; all of the guest's processes are killed");
-        if (kill_children(g->kernel) < 0 || (g->taken_over && kill_group() < 0))
+        /* The number of a process that is not below us may be another's by now. */
+        if (kill_children(g->taken_over ? 0 : g->kernel) < 0 || (g->taken_over && kill_group() < 0))
                 warn(g, "Some of the guest's processes cannot be killed");
+}
+
+/* 1: it has told of the kernel's end; 0: it has nothing to say; -EPIPE: it is gone. The message stays. */
+static int peek_end(const Guest *g, KeeperMessage *ret) {
+        ssize_t n = recv(g->keeper.fd, ret, sizeof(*ret), MSG_DONTWAIT | MSG_PEEK);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        if (n == sizeof(*ret) && ret->kind == KEEPER_ENDED)
+                return 1;
+        if (n <= 0)
+                return -EPIPE;
+        (void) recv(g->keeper.fd, ret, sizeof(*ret), MSG_DONTWAIT); /* of a newer keeper */
+        return 0;
 }
 
 static void on_keeper(void *userdata, uint32_t events) {
         KeeperMessage message = {};
         Guest *g = userdata;
-        ssize_t n = recv(g->keeper.fd, &message, sizeof(message), MSG_DONTWAIT);
-        int status = KERNEL_STATUS_UNKNOWN;
+        int r = peek_end(g, &message);
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (r == 0)
                 return;
-        if (n == sizeof(message) && message.kind == KEEPER_ENDED) {
-                status = message.value;
-                if (message.rest)
-                        warn(g, "Some of the guest's processes cannot be killed");
-        } else if (n > 0)
-                return; /* of a newer keeper */
-        else
+        if (r < 0)
                 keeper_lost(g);
+        else if (message.rest)
+                warn(g, "Some of the guest's processes cannot be killed");
+        g->has_ended = true;
+        g->wait_status = r < 0 ? KERNEL_STATUS_UNKNOWN : message.value;
+        state_save(g); /* from now on it is known by this, and not by the keeper */
         forget_keeper(g);
-        guest_kernel_ended(g, status);
+        guest_kernel_ended(g, g->wait_status);
 }
 
 static int watch_keeper(Guest *g, int fd) {
@@ -175,10 +187,7 @@ int kernel_launch(Guest *g) {
 int kernel_resume(Guest *g) {
         int fd = store_take(KEEPER);
 
-        if (fd < 0)
-                return fd;
-        g->taken_over = true;
-        return watch_keeper(g, fd);
+        return fd < 0 ? fd : watch_keeper(g, fd);
 }
 
 void kernel_signal(Guest *g, int signal) {
@@ -189,12 +198,13 @@ void kernel_signal(Guest *g, int signal) {
 }
 
 void kernel_release(Guest *g) {
+        KeeperMessage message;
         struct pollfd p = {.fd = g->keeper.fd, .events = POLLIN};
 
         if (g->keeper.fd < 0)
                 return;
         kernel_signal(g, SIGKILL);
-        if (poll(&p, 1, RELEASE_TIMEOUT) <= 0)
+        if (poll(&p, 1, RELEASE_TIMEOUT) <= 0 || peek_end(g, &message) <= 0)
                 keeper_lost(g);
         forget_keeper(g);
         (void) umid_clear(UMID_DIRECTORY, g->options->name);

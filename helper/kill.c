@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "cgroup.h"
 #include "kill.h"
 #include "loop.h"
 #include "util.h"
@@ -50,17 +51,12 @@ int kill_children(pid_t kernel) {
         }
 }
 
-/* The control group of a process, in the unified hierarchy, as /proc/PID/cgroup has it: "0::/system.slice/x.service". */
-static bool read_group(long pid, char *ret, size_t size) {
-        _cleanup_fclose_ FILE *f = NULL;
+static bool is_in_group(long pid, const char *group) {
+        _cleanup_free_ char *other = NULL;
         char path[64];
 
         (void) snprintf(path, sizeof(path), "/proc/%ld/cgroup", pid);
-        f = fopen(path, "re");
-        while (f && fgets(ret, (int) size, f))
-                if (after_prefix(ret, "0::"))
-                        return true;
-        return false;
+        return cgroup_find(path, "", &other) >= 0 && streq(group, other);
 }
 
 /* Kills what there is once; -1 if /proc cannot be read, else how many there were. By /proc, because the tree of control groups
@@ -68,7 +64,6 @@ static bool read_group(long pid, char *ret, size_t size) {
 static int kill_group_once(const char *group) {
         DIR *proc = opendir("/proc");
         const struct dirent *entry;
-        char other[4096];
         int n = 0;
 
         if (!proc)
@@ -76,7 +71,7 @@ static int kill_group_once(const char *group) {
         while ((entry = readdir(proc))) {
                 long pid = strtol(entry->d_name, NULL, 10);
 
-                if (pid <= 1 || pid == getpid() || !read_group(pid, other, sizeof(other)) || !streq(group, other))
+                if (pid <= 1 || pid == getpid() || !is_in_group(pid, group))
                         continue;
                 if (kill((pid_t) pid, SIGKILL) >= 0)
                         n++;
@@ -87,9 +82,13 @@ static int kill_group_once(const char *group) {
 
 int kill_group(void) {
         uint64_t end = now_usec() + KILL_TIMEOUT;
-        char group[4096];
+        _cleanup_free_ char *group = NULL;
+        const char *name;
 
-        if (!read_group(getpid(), group, sizeof(group)) || !strstr(group, ".service"))
+        if (cgroup_find(CGROUP_SELF, "", &group) < 0)
+                return 0;
+        name = strrchr(group, '/');
+        if (!name || !strstr(name, ".service"))
                 return 0;
         for (;;) {
                 int n = kill_group_once(group);

@@ -25,6 +25,7 @@
 #define RELOAD_TIMEOUT (300 * USEC_PER_SEC) /* in which a guest that took ctrl-alt-del has rebooted */
 #define NOTIFY_SOCKET_NAME "notify"         /* where the kernel tells of its start and of a panic */
 
+/* state.c saves the number: the order must not change. */
 typedef enum Phase {
         PHASE_BOOTING,
         PHASE_RUNNING,
@@ -61,8 +62,10 @@ struct Guest {
         Console *consoles[DOMAIN_CONSOLES_MAX + DOMAIN_SERIALS_MAX]; /* NULL where nobody listens */
         Console *early;                                              /* the kernel's stdout and stderr */
 
-        pid_t kernel; /* 0: none */
-        Io keeper;    /* of this kernel: see keeper.h */
+        Io keeper;    /* of the kernel that runs, see keeper.h; fd -EBADF: none runs */
+        pid_t kernel; /* its pid */
+        bool has_ended; /* the last kernel has, and nothing follows yet */
+        int wait_status; /* with which */
         bool taken_over; /* this kernel was started by a helper before this one */
         Phase phase;
         bool up;        /* this kernel has told of its mconsole: before, no file system is mounted */
@@ -80,6 +83,7 @@ struct Guest {
 
         RungIndex rung;
         RungIndex first_rung; /* of the stop that was asked for; RUNG_NONE: as configured */
+        bool by_manager;      /* it was systemd that asked for it: its job waits for the end */
         uint64_t rung_end;    /* CLOCK_MONOTONIC, microseconds */
         Timer rung_timer, rung_status_timer, poll_timer;
         char *disks; /* the counters of the guest's disks, when last looked at */
@@ -93,10 +97,12 @@ struct Guest {
 
         uint64_t watchdog_time; /* microseconds in which systemd wants a sign of life; 0: it does not */
         Timer watchdog_timer;
-        bool watchdog_asks;
+        uint64_t watchdog_asked; /* when the kernel was asked for one that has not come; 0: it was not */
+        uint64_t watchdog_due;   /* when the timer is to go off */
 
-        int state_fd; /* see state.c */
-        int status;   /* to exit with */
+        int state_fd, command_fd; /* see state.c; open for as long as this process may be replaced */
+        bool finished; /* all is over, but for the exit */
+        int status;    /* to exit with */
         GuestNext next;
 };
 
@@ -189,3 +195,6 @@ void state_save(const Guest *g);
 
 /* Fills in what the helper before this one has saved. -ENOENT if there is none. */
 int state_load(Guest *g);
+
+/* The manager has copies, for the next helper. */
+void state_release(Guest *g);

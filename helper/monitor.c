@@ -8,7 +8,7 @@
 
 /* Where the kernel sends its answers: by a name in the file system, because it may live in another network namespace than
  * this helper, and abstract names do not reach across. It resolves the name in its own current directory, which is ours. */
-#define REPLY_PATH "./reply.%u"
+#define REPLY_PATH "./reply.%llx"
 
 typedef struct Request {
         char packet[MCONSOLE_PACKET_MAX];
@@ -23,7 +23,7 @@ struct Monitor {
         Loop *loop;
         struct sockaddr_un address;
         Io io; /* of the request under way */
-        unsigned n_sockets;
+        uint64_t last_name;
         struct sockaddr_un reply_address; /* of io */
         uint64_t answered_at;
         Timer timer;
@@ -100,8 +100,9 @@ static int open_socket(Monitor *m) {
         struct sockaddr_un *a = &m->reply_address;
 
         *a = (struct sockaddr_un) {.sun_family = AF_UNIX};
-        (void) snprintf(a->sun_path, sizeof(a->sun_path), REPLY_PATH, ++m->n_sockets);
-        (void) unlink(a->sun_path); /* of a helper that was killed */
+        /* No name twice, of earlier helpers either: what comes too late for one must not find another. */
+        m->last_name = MAX_OF(m->last_name + 1, now_usec());
+        (void) snprintf(a->sun_path, sizeof(a->sun_path), REPLY_PATH, (unsigned long long) m->last_name);
         m->io.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (m->io.fd < 0 || bind(m->io.fd, (const struct sockaddr *) a, sizeof(*a)) < 0 ||
             connect(m->io.fd, (const struct sockaddr *) &m->address, sizeof(m->address)) < 0)

@@ -7,6 +7,7 @@
 #include "notify.h"
 
 #define BUSY_TIMEOUT 1000 /* ms */
+#define TEXT_SIZE 1024
 
 static int notify_fd = -EBADF;
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -49,7 +50,8 @@ static void notify_reconnect(void) {
         notify_fd = fd;
 }
 
-static bool notify_send(int fd, const char *text, size_t size) {
+/* False: there is no room now. What cannot be sent at all is lost, and that is all there is to it. */
+static bool notify_try(int fd, const char *text, size_t size) {
         union {
                 struct cmsghdr header;
                 char space[CMSG_SPACE(sizeof(int))];
@@ -65,48 +67,55 @@ static bool notify_send(int fd, const char *text, size_t size) {
                 message.msg_control = &control;
                 message.msg_controllen = sizeof(control);
         }
-        /* A manager that does not read must not stop the guest's consoles for longer than this. */
         for (int attempt = 0; attempt < 2; attempt++) {
-                struct pollfd p = {.fd = notify_fd, .events = POLLOUT};
-
                 if (sendmsg(notify_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
                         return true;
-                if (errno == ECONNREFUSED || errno == ENOTCONN || errno == ECONNRESET)
-                        notify_reconnect();
-                else if (errno == EAGAIN)
-                        (void) poll(&p, 1, BUSY_TIMEOUT);
-                else
+                if (errno == EAGAIN || errno == ENOBUFS)
                         return false;
+                if (errno != ECONNREFUSED && errno != ENOTCONN && errno != ECONNRESET)
+                        return true;
+                notify_reconnect();
         }
-        return false;
+        return true;
 }
 
-static bool PRINTF_LIKE(2, 0) notify_format(int fd, const char *format, va_list ap) {
-        char text[1024];
-        int n;
+void notify_await_room(void) {
+        struct pollfd p = {.fd = notify_fd, .events = POLLOUT};
 
-        if (notify_fd < 0)
-                return false;
-        n = vsnprintf(text, sizeof(text), format, ap);
-        return n > 0 && notify_send(fd, text, MIN_OF((size_t) n, sizeof(text) - 1));
+        (void) poll(&p, 1, BUSY_TIMEOUT);
+}
+
+/* A text's size; 0: there is nothing to be sent, or nobody to send it to. */
+static size_t PRINTF_LIKE(2, 0) notify_format(char text[static TEXT_SIZE], const char *format, va_list ap) {
+        int n = notify_fd >= 0 ? vsnprintf(text, TEXT_SIZE, format, ap) : 0;
+
+        return n > 0 ? MIN_OF((size_t) n, (size_t) TEXT_SIZE - 1) : 0;
 }
 
 void notify(const char *format, ...) {
+        char text[TEXT_SIZE];
         va_list ap;
+        size_t n;
 
         va_start(ap, format);
-        (void) notify_format(-EBADF, format, ap);
+        n = notify_format(text, format, ap);
         va_end(ap);
+        if (n == 0 || notify_try(-EBADF, text, n))
+                return;
+        /* A manager that does not read must not stop the guest's consoles for longer than this. */
+        notify_await_room();
+        (void) notify_try(-EBADF, text, n);
 }
 
-bool notify_with_fd(int fd, const char *format, ...) {
+bool notify_now(int fd, const char *format, ...) {
+        char text[TEXT_SIZE];
         va_list ap;
-        bool sent;
+        size_t n;
 
         va_start(ap, format);
-        sent = notify_format(fd, format, ap);
+        n = notify_format(text, format, ap);
         va_end(ap);
-        return sent;
+        return n == 0 || notify_try(fd, text, n);
 }
 
 void notify_close(void) {

@@ -13,6 +13,7 @@
 
 static void become_ready(Guest *g) {
         g->ready = true;
+        state_save(g);
         loop_clear_timer(&g->loop, &g->ready_timer);
 }
 
@@ -49,6 +50,7 @@ static void guest_says_ready(Guest *g) {
         if (g->has_said_ready)
                 return;
         g->has_said_ready = true;
+        state_save(g);
         if (g->phase == PHASE_RUNNING)
                 ready_check(g);
 }

@@ -6,18 +6,29 @@
 #include "store.h"
 #include "util.h"
 
+#define RETRY_INTERVAL USEC_PER_SEC /* when the process, or the host, has no descriptor left */
+
 static void on_connection(void *userdata, uint32_t events) {
         Server *s = userdata;
         int fd = accept4(s->io.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd < 0) {
                 /* Who waits stays in the queue, and the loop would not stop saying so. */
-                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
                         loop_unwatch(s->loop, &s->io);
+                        loop_set_timer(s->loop, &s->retry, RETRY_INTERVAL);
+                }
                 return;
         }
         server_add_client(s);
         s->function(s->userdata, fd);
+}
+
+static void on_retry(void *userdata) {
+        Server *s = userdata;
+
+        if (s->n_clients < s->max_clients)
+                (void) loop_watch(s->loop, &s->io, EPOLLIN);
 }
 
 void server_client_gone(Server *s) {
@@ -48,6 +59,7 @@ int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_
 
         *s = (Server) {.loop = loop, .path = path, .max_clients = max_clients, .function = function, .userdata = userdata};
         s->io = (Io) {.fd = fd >= 0 ? fd : make_socket(type, path, max_clients), .function = on_connection, .userdata = s};
+        s->retry = (Timer) {.function = on_retry, .userdata = s};
         r = s->io.fd < 0 ? s->io.fd : loop_watch(loop, &s->io, EPOLLIN);
         if (r < 0)
                 server_close(s);
@@ -58,6 +70,7 @@ void server_close(Server *s) {
         if (s->io.fd < 0)
                 return;
         store_remove(s->path);
+        loop_clear_timer(s->loop, &s->retry);
         loop_close_io(s->loop, &s->io);
 }
 

@@ -8,6 +8,7 @@ typedef struct Server {
         Loop *loop;
         Io io; /* fd negative: not open */
         const char *path;
+        Timer retry;
         unsigned n_clients, max_clients;
         void (*function)(void *userdata, int fd); /* takes the client's descriptor, which does not block */
         void *userdata;

@@ -38,6 +38,11 @@ static const struct Field {
         FIELD(KIND_BOOL, ready),
         FIELD(KIND_BOOL, has_said_ready),
         FIELD(KIND_BOOL, reboot_wanted),
+        FIELD(KIND_BOOL, by_manager),
+        FIELD(KIND_BOOL, has_ended),
+        FIELD(KIND_INT, wait_status),
+        FIELD(KIND_BOOL, finished),
+        FIELD(KIND_INT, status),
         FIELD(KIND_TEXT, release),
         FIELD(KIND_TEXT, panic),
 };
@@ -52,17 +57,17 @@ static int make_file(const char *name) {
         return fd;
 }
 
-static void save_command_line(char *const argv[]) {
+static int save_command_line(char *const argv[]) {
         int fd = make_file(COMMAND);
 
         for (; fd >= 0 && *argv; argv++)
                 if (write_all(fd, *argv, strlen(*argv) + 1) < 0)
                         break;
-        /* Kept open: the store needs it if this process replaces itself. */
+        return fd;
 }
 
 char **guest_command_line(void) {
-        int fd = store_take(COMMAND);
+        int fd = store_peek(COMMAND);
         struct stat st;
         char *text, **argv;
         size_t n = 0;
@@ -102,9 +107,14 @@ void state_save(const Guest *g) {
 }
 
 void state_begin(Guest *g) {
-        save_command_line(g->options->command);
+        g->command_fd = save_command_line(g->options->command);
         g->state_fd = make_file(STATE);
         state_save(g);
+}
+
+void state_release(Guest *g) {
+        g->state_fd = safe_close(g->state_fd);
+        g->command_fd = safe_close(g->command_fd);
 }
 
 static void load_field(Guest *g, const struct Field *f, const char *text) {
@@ -126,6 +136,7 @@ static void load_field(Guest *g, const struct Field *f, const char *text) {
 int state_load(Guest *g) {
         char text[STATE_SIZE + 1] = "", *rest = text, *line;
 
+        g->command_fd = store_take(COMMAND);
         g->state_fd = store_take(STATE);
         if (g->state_fd < 0)
                 return g->state_fd;
@@ -141,5 +152,5 @@ int state_load(Guest *g) {
                         if (streq(fields[i].key, line))
                                 load_field(g, &fields[i], value);
         }
-        return 0;
+        return g->phase <= PHASE_STOPPING ? 0 : -EINVAL;
 }

@@ -51,7 +51,7 @@ static void on_go(void *userdata, int result, const MconsoleReply *reply) {
         bool asks = asks_first(userdata);
         Guest *g = userdata;
 
-        if (g->rung != RUNG_GO)
+        if (g->rung != RUNG_GO || g->keeper.fd < 0)
                 return;
         g->suspended = false;
         if (has_failed(result) && result != -ENOTCONN)

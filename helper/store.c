@@ -3,8 +3,11 @@
 
 #include "notify.h"
 #include "store.h"
+#include "util.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+#define RETRY_INTERVAL (100 * USEC_PER_MSEC)
+#define CLEAR_TIMEOUT USEC_PER_SEC
 
 typedef struct Kept {
         char name[STORE_NAME_SIZE];
@@ -12,8 +15,18 @@ typedef struct Kept {
         bool taken;
 } Kept;
 
+/* What the manager is still to be told, in order; it had no room for it. */
+typedef struct Task {
+        char name[STORE_NAME_SIZE];
+        bool add;
+} Task;
+
 static Kept *kept;
 static size_t n_kept;
+static Task *tasks;
+static size_t n_tasks;
+static Loop *loop;
+static Timer timer;
 
 static Kept *find(const char *name) {
         for (size_t i = 0; i < n_kept; i++)
@@ -33,6 +46,52 @@ static Kept *put(const char *name, int fd, bool taken) {
         kept[n_kept] = (Kept) {.fd = fd, .taken = taken};
         (void) snprintf(kept[n_kept].name, sizeof(kept[n_kept].name), "%s", name);
         return &kept[n_kept++];
+}
+
+/* FDPOLL=0: otherwise the manager drops a socket when its other end is closed, and what that had still said with it. */
+static bool do_task(const Task *t) {
+        const Kept *k = find(t->name);
+
+        if (!t->add)
+                return notify_now(-EBADF, "FDSTOREREMOVE=1\nFDNAME=%s", t->name);
+        return !k || notify_now(k->fd, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", t->name); /* it may have gone meanwhile */
+}
+
+static void do_tasks(void) {
+        size_t done = 0;
+
+        while (done < n_tasks && do_task(&tasks[done]))
+                done++;
+        n_tasks -= done;
+        if (n_tasks > 0)
+                memmove(tasks, tasks + done, n_tasks * sizeof(*tasks));
+}
+
+static void on_timer(void *userdata) {
+        do_tasks();
+        if (n_tasks > 0)
+                loop_set_timer(loop, &timer, RETRY_INTERVAL);
+}
+
+/* Never waits: the guest's consoles would. Without memory a task is lost, and a descriptor more or less kept. */
+static void add_task(const char *name, bool add) {
+        Task t = {.add = add};
+
+        (void) snprintf(t.name, sizeof(t.name), "%s", name);
+        if ((n_tasks == 0 && do_task(&t)) || grow(&tasks, n_tasks, sizeof(*tasks)) < 0)
+                return;
+        tasks[n_tasks++] = t;
+        if (loop && timer.at == 0)
+                loop_set_timer(loop, &timer, RETRY_INTERVAL);
+}
+
+void store_attach(Loop *l) {
+        if (loop)
+                loop_clear_timer(loop, &timer);
+        loop = l;
+        timer.function = on_timer;
+        if (loop && n_tasks > 0)
+                loop_set_timer(loop, &timer, RETRY_INTERVAL);
 }
 
 void store_open(void) {
@@ -73,6 +132,12 @@ int store_take(const char *name) {
         return k->fd;
 }
 
+int store_peek(const char *name) {
+        const Kept *k = find(name);
+
+        return k && !k->taken ? k->fd : -ENOENT;
+}
+
 const char *store_find(const char *prefix) {
         for (size_t i = 0; i < n_kept; i++)
                 if (!kept[i].taken && after_prefix(kept[i].name, prefix))
@@ -80,16 +145,12 @@ const char *store_find(const char *prefix) {
         return NULL;
 }
 
-/* FDPOLL=0: otherwise the manager drops a socket when its other end is closed, and what that had still said with it. */
 void store_add(const char *name, int fd) {
-        Kept *k = find(name);
-
         if (!notify_path())
                 return;
-        if (k)
-                store_remove(name);
+        store_remove(name);
         if (put(name, fd, true))
-                (void) notify_with_fd(fd, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+                add_task(name, true);
 }
 
 void store_remove(const char *name) {
@@ -97,32 +158,37 @@ void store_remove(const char *name) {
 
         if (!k)
                 return;
-        notify("FDSTOREREMOVE=1\nFDNAME=%s", name);
+        if (!k->taken)
+                safe_close(k->fd);
         drop(k);
+        add_task(name, false);
 }
 
 void store_close_rest(void) {
+        char copy[STORE_NAME_SIZE];
         const char *name;
 
         while ((name = store_find(""))) {
-                char copy[STORE_NAME_SIZE];
-
-                (void) snprintf(copy, sizeof(copy), "%s", name);
-                (void) close(find(copy)->fd);
+                strcpy(copy, name);
                 store_remove(copy);
         }
 }
 
 void store_clear(void) {
-        store_close_rest();
-        while (n_kept > 0) {
-                char copy[STORE_NAME_SIZE];
+        uint64_t end = now_usec() + CLEAR_TIMEOUT;
+        char copy[STORE_NAME_SIZE];
 
-                (void) snprintf(copy, sizeof(copy), "%s", kept[n_kept - 1].name);
+        while (n_kept > 0) {
+                strcpy(copy, kept[n_kept - 1].name);
                 store_remove(copy);
         }
+        for (do_tasks(); n_tasks > 0 && now_usec() < end; do_tasks())
+                notify_await_room();
         free(kept);
+        free(tasks);
         kept = NULL;
+        tasks = NULL;
+        n_tasks = 0;
 }
 
 /* Their numbers may lie where others are to go: so all are moved out of the way first. */

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "loop.h"
+
 /* Descriptors that outlive the helper: the service manager keeps a copy of each (sd_pid_notify_with_fds(3),
  * FileDescriptorStoreMax=) and gives them to the next helper of the same service, if this one is killed or crashes. A
  * helper that ends as it should leaves nothing there.
@@ -25,8 +27,14 @@ bool store_has(const char *name);
 /* Gives the descriptor of a name to the caller, who owns it, and goes on being kept. -ENOENT: there is none. */
 int store_take(const char *name);
 
+/* The same, without giving it; it stays the store's. */
+int store_peek(const char *name);
+
 /* The name of something that nobody has taken yet, and that begins so; NULL if there is none. */
 const char *store_find(const char *prefix);
+
+/* From now on what the manager had no room for is told it again by the loop; NULL: no more. */
+void store_attach(Loop *loop);
 
 /* Has the manager keep a copy. The caller goes on owning the descriptor, and calls store_remove() before closing it. */
 void store_add(const char *name, int fd);
@@ -35,7 +43,7 @@ void store_remove(const char *name);
 /* Closes what nobody has taken, and has the manager forget it. */
 void store_close_rest(void);
 
-/* Has the manager forget everything. */
+/* Has the manager forget everything; waits, but not for ever, until it was told. */
 void store_clear(void);
 
 /* Replaces this process by another program, which finds in its store all that is in this one. Returns only on failure,

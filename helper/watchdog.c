@@ -15,7 +15,8 @@
 #include "life.h"
 #include "notify.h"
 
-#define ASKS_PER_TIME 4 /* so often is the kernel asked in the watchdog's time; three without an answer are a hang */
+#define ASKS_PER_TIME 5 /* so often is the kernel asked in the watchdog's time */
+#define HANGS_AFTER 3   /* such intervals without an answer to what was asked: within the time, with one to spare */
 
 /* A kernel that boots or is on its way down is bounded otherwise, and one that stands still is to. */
 static bool must_answer(const Guest *g) {
@@ -25,6 +26,7 @@ static bool must_answer(const Guest *g) {
 /* Ends a guest that hangs, by what the definition says. */
 static void end_hung(Guest *g, WatchdogAction action) {
         if (action == WATCHDOG_SHUTDOWN) {
+                g->by_manager = false;
                 guest_stop(g, RUNG_NONE);
                 return;
         }
@@ -40,7 +42,7 @@ void guest_watchdog_expired(Guest *g) {
                 [WATCHDOG_SHUTDOWN] = "; it is stopped",
                 [WATCHDOG_POWEROFF] = "; it is powered off",
         };
-        WatchdogAction action = g->kernel <= 0 || g->phase == PHASE_STOPPING || g->suspended ? WATCHDOG_NONE : g->options->watchdog;
+        WatchdogAction action = g->keeper.fd < 0 || g->phase == PHASE_STOPPING || g->suspended ? WATCHDOG_NONE : g->options->watchdog;
 
         journal_event(g->journal, PRIORITY_WARNING, EVENT_HANG, "", "The guest's watchdog was not served: it %s%s",
                       g->suspended ? "is suspended" : "hangs, or its daemon does", done[action]);
@@ -51,34 +53,42 @@ void guest_watchdog_expired(Guest *g) {
 /* Who sets WatchdogSec= wants something done: if the definition does not say what, a hang is a crash. */
 static void kernel_hangs(Guest *g) {
         WatchdogAction action = g->options->watchdog;
-        unsigned long long seconds = (now_usec() - monitor_answered_at(g->monitor)) / USEC_PER_SEC;
 
-        failure_event(g->journal, EVENT_HANG, "", "The guest '%s' hangs: its kernel has not answered for %llu s (WatchdogSec=), so it is %s",
-                      g->options->name, seconds, action == WATCHDOG_RESET ? "reset" : action == WATCHDOG_SHUTDOWN ? "stopped" : "killed");
+        failure_event(g->journal, EVENT_HANG, "", "The guest '%s' hangs: its kernel has not answered for %.1f s (WatchdogSec=), so it is %s",
+                      g->options->name, (double) (now_usec() - g->watchdog_asked) / USEC_PER_SEC, action == WATCHDOG_RESET ? "reset" : action == WATCHDOG_SHUTDOWN ? "stopped" : "killed");
         end_hung(g, action);
 }
 
 static void on_answer(void *userdata, int result, const MconsoleReply *reply) {
         Guest *g = userdata;
 
-        g->watchdog_asks = false;
+        g->watchdog_asked = 0;
         if (result == 0)
                 notify("WATCHDOG=1");
 }
 
+static void ask_kernel(Guest *g) {
+        g->watchdog_asked = now_usec();
+        if (monitor_request(g->monitor, "version", g->watchdog_time, on_answer, g) < 0)
+                g->watchdog_asked = 0;
+}
+
 static void on_timer(void *userdata) {
         Guest *g = userdata;
+        uint64_t interval = g->watchdog_time / ASKS_PER_TIME, now = now_usec();
+        /* It is we who were away (SIGSTOP, swapping, a log on a slow disk): the answer may be there, and just not read. */
+        bool was_late = g->watchdog_due > 0 && now > g->watchdog_due + interval;
 
-        loop_set_timer(&g->loop, &g->watchdog_timer, g->watchdog_time / ASKS_PER_TIME);
+        g->watchdog_due = now + interval;
+        loop_set_timer(&g->loop, &g->watchdog_timer, interval);
+        if (g->watchdog_asked > 0 && (was_late || monitor_answered_at(g->monitor) >= g->watchdog_asked)) /* another request, before ours */
+                g->watchdog_asked = now;
         if (!must_answer(g))
                 notify("WATCHDOG=1");
-        else if (now_usec() - monitor_answered_at(g->monitor) >= g->watchdog_time / ASKS_PER_TIME * (ASKS_PER_TIME - 1))
+        else if (g->watchdog_asked == 0)
+                ask_kernel(g);
+        else if (now - g->watchdog_asked >= HANGS_AFTER * interval)
                 kernel_hangs(g);
-        else if (!g->watchdog_asks) {
-                g->watchdog_asks = true;
-                if (monitor_request(g->monitor, "version", g->watchdog_time, on_answer, g) < 0)
-                        g->watchdog_asks = false;
-        }
 }
 
 void watchdog_begin(Guest *g) {

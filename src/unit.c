@@ -210,8 +210,7 @@ static int put_head(FILE *f, const char *source) {
  * that a crash loop ends at the unit's start limit. */
 static void put_lifecycle(FILE *f, const Domain *d) {
         if (restarts(d->on_crash))
-                fputs_unlocked("Restart=on-failure\n"
-                               "RestartSec=1\n", f);
+                fputs_unlocked("Restart=on-failure\n", f);
         /* The kernel's working directory is where the host puts its core, unless it is told otherwise. */
         if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE)
                 fputs_unlocked("RuntimeDirectoryPreserve=yes\n", f);

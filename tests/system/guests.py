@@ -198,6 +198,10 @@ class Guest:
         """Every process of this guest has its image on the command line."""
         return self.manager.processes(re.escape(self.image))
 
+    def kernel_processes(self):
+        """Those of the kernel and the guest, without the helper, whose command line has the image as well."""
+        return self.manager.processes(f'^[^ ]*/uml-guest .*{re.escape(self.image)}')
+
     def send(self, command, check=True):
         """A command by way of the helper."""
         argv = ['env', f'RUNTIME_DIRECTORY={self.runtime}', HELPER, f'--send={command}']

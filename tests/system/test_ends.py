@@ -142,6 +142,20 @@ def helper_hangs(manager):
         guest.wait_active()
 
 
+@watchdog.test('a helper that did not run for a while does not take that for a hang of its guest')
+def helper_stalls(manager):
+    with Guest(manager, 'stalled', definition=watched('stalled', 6)) as guest:
+        guest.start()
+        console = guest.login()
+        for _ in range(2):
+            manager.run(['kill', '-STOP', guest.helper()])
+            manager.run(['sleep', '4.9'])  # more than a kernel may take to answer, less than systemd's patience
+            manager.run(['kill', '-CONT', guest.helper()])
+            console.run('sleep 2')
+        check_equal(guest.show('ActiveState'), 'active', 'ActiveState')
+        check_equal(guest.show('NRestarts'), '0', 'NRestarts')
+
+
 @watchdog.test('a guest whose kernel does not answer fails its service in time, or is reset, powered off or stopped, as its definition says')
 def guest_hangs(manager):
     with contextlib.ExitStack() as stack:

@@ -2,8 +2,9 @@
 """The guest outlives its helper: killed, crashed or replaced, the next one takes over all that the last one had."""
 
 import json
+import time
 
-from guests import Guest, LOGIN, check, check_equal, check_in, check_match
+from guests import Guest, LOGIN, check, check_equal, check_in, check_match, domain
 from tap import Group, SYSTEM
 
 survival = Group()
@@ -186,11 +187,15 @@ def killed_alone(manager):
 
 
 def wait_empty(manager):
-    """There is no event for the end of another's processes: look again, for up to ten seconds."""
-    for _ in range(100):
-        if not manager.processes('uml-keeper|uml-guest'):
-            return
-        manager.run(['sleep', '0.1'])
+    """There is no event for the end of another's processes."""
+    wait_for(lambda: not manager.processes('uml-keeper|uml-guest'))
+
+
+def wait_for(condition):
+    """Looks again and again, for up to ten seconds."""
+    end = time.monotonic() + 10
+    while not condition():
+        check(time.monotonic() < end, 'it did not come true in ten seconds')
 
 
 @survival.test('when systemd gives the service up, the guest is killed with all its processes, and nothing is left')
@@ -229,6 +234,83 @@ def keeper_killed(manager):
             guest.wait_inactive()
             check_equal(guest.show('ExecMainStatus'), CRASHED, 'ExecMainStatus')
             guest.check_gone()
+
+
+@survival.test('a guest whose start waited for its own word is ready for the next helper, too, and is not waited for again', SYSTEM)
+def ready_before(manager):
+    for name, ready in (('word', "when='message'"), ('text', "when='console' pattern='not yet'")):
+        text = domain(name, 'IMAGE', cmdline='init=/sbin/init-ready').replace(
+            '</metadata>', f"<u:ready xmlns:u='urn:uml-systemd:1' {ready} timeout='5'/></metadata>")
+        with Guest(manager, name, definition=text) as guest:
+            guest.start()
+            shell = guest.shell()
+            guest.kill_helper()
+            shell.run('sleep 6')  # longer than the start may take
+            check_equal(guest.show('ActiveState'), 'active', 'ActiveState')
+
+
+@survival.test('a guest is taken over though its definition has an error by then, and the file of its console is gone', SYSTEM)
+def changed_for_the_worse(manager):
+    manager.run(['mkdir', '-p', '/var/lib/lines'])
+    text = domain('worse', 'IMAGE', console="<console type='pty'><log file='/var/lib/lines/log'/></console>")
+    with Guest(manager, 'worse', definition=text) as guest:
+        alive = Alive(guest)
+        manager.define('worse', '<domain type="uml"><name>worse</name>')
+        manager.daemon_reload()
+        manager.run(['rm', '-r', '/var/lib/lines'])
+        guest.kill_helper()
+        alive.check()
+        manager.run(['rm', f'{manager.definitions}/worse.xml'])
+        manager.daemon_reload()
+        guest.kill_helper()
+        alive.check()
+
+
+@survival.test('SIGUSR1 changes nothing about a stop that is under way', SYSTEM)
+def replaced_in_stop(manager):
+    with Guest(manager, 'no-time', cmdline='init=/sbin/init-stubborn', stop="method='cad' timeout='3'") as guest:
+        guest.start()
+        guest.shell()
+        guest.mark()
+        manager.systemctl('stop', '--no-block', guest.unit)
+        guest.wait('Stopping: the guest shuts itself down')
+        manager.run(['kill', '-USR1', guest.helper()])
+        guest.wait('The helper is not replaced: the guest is being stopped')
+        guest.wait_inactive()
+        guest.check_ended_well()
+
+
+@survival.test('a helper that is killed while it stops its guest, but not for systemd, has a successor that ends the stop, and the service', SYSTEM)
+def killed_in_stop(manager):
+    with Guest(manager, 'on-its-way', cmdline='init=/sbin/init-stubborn', stop="method='cad' timeout='3'") as guest:
+        guest.start()
+        guest.shell()
+        guest.mark()
+        manager.run(['kill', '-TERM', guest.helper()])
+        guest.wait('Stopping: the guest shuts itself down')
+        manager.run(['kill', '-KILL', guest.helper()])
+        guest.wait('(?s)takes the guest over.*The guest is stopped')
+        guest.wait_inactive()
+        guest.check_ended_well()
+
+
+@survival.test('a helper that is killed after its guest has ended has a successor that ends as it would have', SYSTEM)
+def killed_at_the_end(manager):
+    """A helper that has nothing else to do waits for journald to take its last words."""
+    with Guest(manager, 'last-words', stop=None) as guest:
+        alive = Alive(guest)
+        helper = guest.helper()
+        alive.console.send('poweroff')
+        alive.console.expect('Sent SIGKILL')
+        manager.systemctl('kill', '--signal=STOP', 'systemd-journald')
+        try:
+            wait_for(lambda: not guest.kernel_processes())
+            manager.run(['kill', '-KILL', helper])
+            wait_for(lambda: guest.show('ActiveState') == 'inactive')
+        finally:
+            manager.systemctl('kill', '--signal=CONT', 'systemd-journald')
+        check_equal(guest.show('NRestarts'), '1', 'NRestarts')
+        guest.check_ended_well()
 
 
 # Of a guest that is started, taken over, suspended, reloaded and stopped, in this order.
