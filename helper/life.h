@@ -82,6 +82,7 @@ struct Guest {
         RungIndex first_rung; /* of the stop that was asked for; RUNG_NONE: as configured */
         uint64_t rung_end;    /* CLOCK_MONOTONIC, microseconds */
         Timer rung_timer, rung_status_timer, poll_timer;
+        uint64_t remounted_at; /* CLOCK_MONOTONIC, microseconds: when that was last asked for */
         char *disks; /* the counters of the guest's disks, when last looked at */
         unsigned quiet_looks;
         bool settled; /* its file systems were seen read-only, and its disks quiet */
