@@ -3,7 +3,7 @@
 
 #include "loop.h"
 
-/* A listening unix socket: accepts clients up to a number, and survives the lack of descriptors. */
+/* A listening unix socket: accepts clients up to a number, and as long as there are descriptors for more than clients. */
 typedef struct Server {
         Loop *loop;
         Io io; /* fd negative: not open */
@@ -11,6 +11,7 @@ typedef struct Server {
         unsigned n_clients, max_clients;
         void (*function)(void *userdata, int fd); /* takes the client's descriptor, which does not block */
         void *userdata;
+        Timer retry; /* while descriptors are short */
 } Server;
 
 /* Listens at a path relative to the current directory, which must fit into a socket address and the store, and is kept by
