@@ -476,6 +476,7 @@ static int take_over(Guest *g) {
         r = kernel_resume(g);
         store_close_rest();
         if (r == -ENOENT) { /* a store that took no more */
+                warn(g, "The guest has ended with its helper: the FD store did not take what would have kept it (see FileDescriptorStoreMax=)");
                 if (kill_group() < 0)
                         warn(g, "Some of the guest's processes cannot be killed");
                 g->kernel = 0;
@@ -502,6 +503,14 @@ static int take_over(Guest *g) {
                 guest_stop(g, RUNG_NONE);
         }
         return 0;
+}
+
+/* Of a helper that was killed, and had a store that took not even its state: the kernel, whose keeper has killed it then, is known
+ * by the file that it has left in the runtime directory. */
+static bool find_lost_kernel(Guest *g) {
+        if (notify_path())
+                g->kernel = umid_find(g->options->name);
+        return g->kernel > 0;
 }
 
 static void guest_init(Guest *g, Options *o, Journal *journal) {
@@ -540,7 +549,7 @@ int guest_run(Options *o, Journal *journal, GuestNext *ret_next) {
         int r;
 
         guest_init(&g, o, journal);
-        g.taken_over = state_load(&g) >= 0;
+        g.taken_over = state_load(&g) >= 0 || find_lost_kernel(&g);
         if (!g.taken_over) {
                 store_close_rest(); /* of no use without the rest of it */
                 if (disks_prepare(o, journal) < 0 || preflight(o, journal) < 0)
