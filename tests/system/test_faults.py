@@ -286,8 +286,9 @@ CLOCK = '/run/clock'
 
 @contextlib.contextmanager
 def jumping(manager):
-    """The clock of everything that has it by libfaketime is years early, then years late, and so on."""
-    text = f'while :; do echo +10y >{CLOCK}; echo -10y >{CLOCK}; done'
+    """The clock of everything that has it by libfaketime is years early, then years late, and so on, some hundred times a second.
+    The file must never be empty: libfaketime stays with what it has, then."""
+    text = f'while :; do for years in +10y -10y; do echo $years >{CLOCK}.new; mv {CLOCK}.new {CLOCK}; done; done'
     with manager.container.popen(['bash', '-c', text]) as process:
         try:
             yield
