@@ -437,10 +437,10 @@ def nuisance(manager):
 
 
 FLOODS = {
-    'no line has an end': 'tr "\\0" x </dev/zero >/dev/tty1',
-    'NULs': 'cat /dev/zero >/dev/tty1',
-    'escape sequences': 'yes "$(printf "\\033[31m\\033]0;title\\007\\033P\\033")" >/dev/tty1',
-    'the mconsole': 'while :; do echo READY=1 READY=1 READY=1; done >/proc/mconsole',
+    'no line has an end': 'tr "\\0" x </dev/zero | head -c 10000000 >/dev/tty1',
+    'NULs': 'head -c 10000000 /dev/zero >/dev/tty1',
+    'escape sequences': 'yes "$(printf "\\033[31m\\033]0;title\\007\\033P\\033")" | head -c 10000000 >/dev/tty1',
+    'the mconsole': 'for i in $(seq 5000); do echo READY=1 READY=1 READY=1; done >/proc/mconsole',
 }
 
 
@@ -449,14 +449,15 @@ def floods(manager):
     with Guest(manager, 'floods', console=TWO_LINES) as guest:
         shell = printer(guest)
         for what, command in FLOODS.items():
-            shell.send(f'{command} &')
+            shell.send(f'({command}) &')
             shell.expect('# ')
             for _ in range(3):
                 check_in('6.1', guest.send('version').stdout)
                 check_match('Status: "Running', guest.status())
-            shell.run('kill $!')
+            shell.run('wait', timeout=120)
             check_memory(guest)
-        shell.send(f'{FLOODS["no line has an end"]} &')
+        shell.send('cat /dev/zero >/dev/tty1 &')
+        shell.expect('# ')
         check_kept(guest, shell)
 
 
