@@ -257,7 +257,7 @@ done 2>/dev/null'''
 def signals(manager):
     with Guest(manager, 'stormy') as guest:
         guest.start('--no-block')
-        guest.wait('The kernel .* is started')
+        guest.wait('Checking that ptrace')
         helper = guest.helper()
         with storm(guest):
             guest.login().run('true')
