@@ -560,7 +560,7 @@ int console_accept_clients(Console *c, size_t replay, PtyWatcher *watcher) {
         (void) snprintf(c->socket_name, sizeof(c->socket_name), "%s.sock", c->name);
         (void) snprintf(c->pty_name, sizeof(c->pty_name), "%s.pty", c->name);
         replay_open(&c->replay, c->replay_name, replay);
-        r = server_open(&c->server, c->loop, SOCK_STREAM, c->socket_name, CLIENTS_MAX, on_connection, c);
+        r = server_open(&c->server, c->loop, SOCK_STREAM, c->socket_name, CLIENTS_MAX, RESERVE_OF_CONSOLES, on_connection, c);
         if (r < 0)
                 return r;
         take_over_clients(c);

@@ -119,6 +119,23 @@ void control_reply(ControlClient *client, bool failed, const char *text) {
         send_answer(client);
 }
 
+static bool is_idle(const ControlClient *client) {
+        char byte;
+
+        return !client->busy && !client->answer && recv(client->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+/* Those who come and say nothing must not keep others out: when there is no room for one more, the oldest of them goes. */
+static void make_room(Control *c, const ControlClient *newest) {
+        ControlClient *oldest = NULL;
+
+        for (ControlClient *client = c->clients; client; client = client->next)
+                if (client != newest && is_idle(client))
+                        oldest = client;
+        if (oldest)
+                drop_client(oldest);
+}
+
 static void on_connection(void *userdata, int fd) {
         Control *c = userdata;
         ControlClient *client = calloc(1, sizeof(*client));
@@ -133,6 +150,8 @@ static void on_connection(void *userdata, int fd) {
         c->clients = client;
         if (loop_watch(c->loop, &client->io, EPOLLIN) < 0)
                 drop_client(client);
+        else if (c->server.n_clients >= c->server.max_clients)
+                make_room(c, client);
 }
 
 int control_new(Control **ret, Loop *loop, const char *path, ControlRequest function, void *userdata) {
@@ -142,7 +161,7 @@ int control_new(Control **ret, Loop *loop, const char *path, ControlRequest func
         if (!c)
                 return -ENOMEM;
         *c = (Control) {.loop = loop, .function = function, .userdata = userdata};
-        r = server_open(&c->server, loop, SOCK_SEQPACKET, path, CLIENTS_MAX, on_connection, c);
+        r = server_open(&c->server, loop, SOCK_SEQPACKET, path, CLIENTS_MAX, RESERVE_OF_CONTROL, on_connection, c);
         if (r < 0) {
                 free(c);
                 return r;

@@ -570,11 +570,17 @@ static void run(Guest *g) {
         }
 }
 
-/* Whether there is a guest to be taken over. If that has ended, and the last helper was about to do so: as it would have. */
+/* Whether there is a guest to be taken over. */
 static bool find_guest(Guest *g) {
+        pid_t lost;
+
         if (state_load(g) >= 0)
                 return true;
         store_close_rest(); /* of no use without the state */
+        lost = umid_pid(UMID_DIRECTORY, g->options->name);
+        if (lost > 0) /* a helper that ends as it should removes that */
+                warn(g, "An earlier helper of this guest was killed, and its kernel (process %ld) with it, because nothing was kept of them (see FileDescriptorStoreMax=); the guest's file systems may be unclean",
+                     (long) lost);
         return false;
 }
 

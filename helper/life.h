@@ -86,8 +86,9 @@ struct Guest {
         bool by_manager;      /* it was systemd that asked for it: its job waits for the end */
         uint64_t rung_end;    /* CLOCK_MONOTONIC, microseconds */
         Timer rung_timer, rung_status_timer, poll_timer;
+        uint64_t remounted_at; /* CLOCK_MONOTONIC, microseconds: when that was last asked for */
         char *disks; /* the counters of the guest's disks, when last looked at */
-        unsigned looks, quiet_looks;
+        unsigned quiet_looks;
         bool settled; /* its file systems were seen read-only, and its disks quiet */
 
         CadAnswer cad_answer;

@@ -3,21 +3,27 @@
 
 #include "loop.h"
 
-/* A listening unix socket: accepts clients up to a number, and survives the lack of descriptors. */
+/* A listening unix socket: accepts clients up to a number, and as long as there are descriptors for more than clients. */
 typedef struct Server {
         Loop *loop;
         Io io; /* fd negative: not open */
         const char *path;
-        Timer retry;
-        unsigned n_clients, max_clients;
+        unsigned n_clients, max_clients, reserve;
         void (*function)(void *userdata, int fd); /* takes the client's descriptor, which does not block */
         void *userdata;
+        Timer retry; /* while descriptors are short */
 } Server;
 
+/* Descriptors that clients leave for what matters more: those of consoles for who controls the guest, and all for the guest
+ * itself (a stop asks the kernel by a socket, a reboot makes each line's anew). */
+#define RESERVE_OF_CONSOLES 24
+#define RESERVE_OF_CONTROL 16
+
 /* Listens at a path relative to the current directory, which must fit into a socket address and the store, and is kept by
- * reference. What the store has of this name goes on to listen; otherwise what was there before is removed. type: SOCK_STREAM or SOCK_SEQPACKET. Negative errno on failure. */
-int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_clients, void (*function)(void *userdata, int fd),
-                void *userdata);
+ * reference. What the store has of this name goes on to listen; otherwise what was there before is removed. type: SOCK_STREAM
+ * or SOCK_SEQPACKET. Negative errno on failure. */
+int server_open(Server *s, Loop *loop, int type, const char *path, unsigned max_clients, unsigned reserve,
+                void (*function)(void *userdata, int fd), void *userdata);
 void server_close(Server *s);
 
 /* Counts a client that came another way. */

@@ -10,8 +10,8 @@
 #include "notify.h"
 
 #define POLL_INTERVAL (100 * USEC_PER_MSEC) /* between looks at the guest's mounts and disks */
-#define LOOKS_PER_REMOUNT 20                /* a guest that still boots mounts after we have asked: so ask again */
 #define QUIET_LOOKS 2                       /* so often its disks must be seen unchanged */
+#define REMOUNT_INTERVAL USEC_PER_SEC       /* a guest that can still be written is remounted again */
 #define MARGIN 10                           /* seconds that systemd is asked for beyond what a rung may take */
 #define STATUS_INTERVAL USEC_PER_SEC
 
@@ -103,8 +103,6 @@ static bool something_is_writable(const char *mounts) {
         return false;
 }
 
-static void begin_remount(Guest *g);
-
 static void look_again(Guest *g) {
         loop_set_timer(&g->loop, &g->poll_timer, POLL_INTERVAL);
 }
@@ -133,6 +131,9 @@ static void on_disks(void *userdata, int result, const MconsoleReply *reply) {
                 look_again(g);
 }
 
+static void begin_remount(Guest *g);
+
+/* A guest that boots may have mounted its disk, or made it writable, right after it was asked. */
 static void on_mounts(void *userdata, int result, const MconsoleReply *reply) {
         Guest *g = userdata;
 
@@ -140,6 +141,8 @@ static void on_mounts(void *userdata, int result, const MconsoleReply *reply) {
                 return;
         if (result == 0 && !something_is_writable(reply->text ?: ""))
                 guest_ask(g, "proc diskstats", on_disks);
+        else if (result == 0 && now_usec() >= g->remounted_at + REMOUNT_INTERVAL)
+                begin_remount(g);
         else
                 look_again(g);
 }
@@ -148,11 +151,7 @@ static void on_mounts(void *userdata, int result, const MconsoleReply *reply) {
 void guest_on_poll_timer(void *userdata) {
         Guest *g = userdata;
 
-        if (g->rung != RUNG_REMOUNT)
-                return;
-        if (++g->looks % LOOKS_PER_REMOUNT == 0)
-                begin_remount(g);
-        else
+        if (g->rung == RUNG_REMOUNT)
                 guest_ask(g, "proc 1/mounts", on_mounts);
 }
 
@@ -168,6 +167,7 @@ static void on_remount(void *userdata, int result, const MconsoleReply *reply) {
 }
 
 static void begin_remount(Guest *g) {
+        g->remounted_at = now_usec();
         guest_ask(g, "sysrq u", on_remount);
 }
 

@@ -36,6 +36,13 @@ static int answers(const char *path) {
         return errno == ECONNREFUSED || errno == ENOENT || errno == EPROTOTYPE ? 0 : errno == EPERM ? 1 : negative_errno();
 }
 
+pid_t umid_pid(const char *directory, const char *name) {
+        _cleanup_close_ int upper = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), fd = -EBADF;
+
+        fd = upper >= 0 ? openat(upper, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -EBADF;
+        return fd >= 0 ? read_pid(fd) : 0;
+}
+
 int umid_taken_by(const char *directory, const char *name, pid_t *ret) {
         _cleanup_close_ int upper = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), fd = -EBADF;
         _cleanup_free_ char *path = NULL;

@@ -15,6 +15,9 @@
  * kernel that has just been started, and is not ready for its mconsole yet, is not noticed.) */
 int umid_taken_by(const char *directory, const char *name, pid_t *ret);
 
+/* What its pid file names, which may be long gone; 0 if there is none. */
+pid_t umid_pid(const char *directory, const char *name);
+
 /* Removes DIRECTORY and all that is below it, whatever a crash or the guest has left there; a guest can write to it if it has
  * a shared directory. -EBUSY, and nothing is removed: a UML lives there; else as tree_remove(). */
 int umid_clear(const char *directory, const char *name);
