@@ -27,7 +27,7 @@ the guest floods its lines         no line's end, NULs, escapes, mconsole    mem
 the runtime directory is deleted   rm -r, of what is in it, or with it       the guest runs on; the stop ends it, nothing is left
 the FD store takes nothing         FileDescriptorStoreMax=0, 1, 3            the guest runs; without its helper it ends, which is
                                                                              told, and boots anew, as the service is restarted
-descriptors run out                LimitNOFILE=64, 64 clients                the helper lives, waiting clients get in by and by,
+descriptors run out                LimitNOFILE=80, 46 clients                the helper lives, waiting clients get in by and by,
                                                                              and the stop is clean
 200 starts and stops               eight guests side by side                 as before: processes, directories, mounts, PID 1's
                                                                              descriptors; no warning in the journal
@@ -501,7 +501,7 @@ def no_store(manager):
 @faults.test('without descriptors for more clients the helper lives, who waits gets in when others leave, and the stop is clean', SYSTEM)
 def few_descriptors(manager):
     with Guest(manager, 'crowded', console=TWO_LINES) as guest:
-        guest.override('[Service]\nLimitNOFILE=64\n')
+        guest.override('[Service]\nLimitNOFILE=80\n')
         guest.start()
         shell = guest.login()
         with contextlib.ExitStack() as crowd, contextlib.ExitStack() as stack:
@@ -510,6 +510,7 @@ def few_descriptors(manager):
             others = [stack.enter_context(connect(guest, 'con1.sock', socket.SOCK_STREAM)) for _ in range(15)]
             shell.run('echo news >/dev/tty1')
             others[0].recv(100)
+            check_in('6.1', guest.send('version').stdout)
             last = bed.Console(others[-1])
             crowd.close()
             last.expect('news')
@@ -540,7 +541,7 @@ def two_hundred(manager):
     with contextlib.ExitStack() as stack:
         guests = [stack.enter_context(Guest(manager, f'cycle{number}')) for number in range(GUESTS)]
         units = [guest.unit for guest in guests]
-        before, cursor = inventory(manager), manager.cursor()
+        before, since = inventory(manager), manager.now()
         for _ in range(ROUNDS):
             manager.systemctl('start', *units)
             manager.systemctl('stop', *units)
@@ -549,7 +550,7 @@ def two_hundred(manager):
         after = inventory(manager)
         for what in before:
             check_equal(after[what], before[what], what)
-        records = manager.journal('--output=json', f'--after-cursor={cursor}', *(word for unit in units for word in ('-u', unit)))
+        records = manager.journal('--output=json', f'--since={since}', *(word for unit in units for word in ('-u', unit)))
         records = [json.loads(line) for line in records.splitlines()]
         check_equal(sum('The guest is stopped' in record['MESSAGE'] for record in records), GUESTS * ROUNDS, 'the number of stops')
         warnings = [record['MESSAGE'] for record in records if int(record['PRIORITY']) <= 4 and 'UML_CONSOLE' not in record]
