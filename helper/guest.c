@@ -123,7 +123,6 @@ static void on_notification(void *userdata, MconsoleNotification kind, const cha
                 break;
         case MCONSOLE_USER:
                 ready_on_message(g, text);
-                debug(g, "The guest wrote %zu bytes to /proc/mconsole", strlen(text));
                 break;
         }
 }

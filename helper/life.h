@@ -96,6 +96,7 @@ struct Guest {
         bool reboot_wanted;    /* a reload was accepted: the next reboot is ours */
         Timer reload_timer;    /* and no longer */
 
+        uint64_t hang_told;     /* when the guest's own watchdog was last told of */
         uint64_t watchdog_time; /* microseconds in which systemd wants a sign of life; 0: it does not */
         Timer watchdog_timer;
         uint64_t watchdog_asked; /* when the kernel was asked for one that has not come; 0: it was not */
@@ -107,7 +108,6 @@ struct Guest {
         GuestNext next;
 };
 
-#define debug(g, ...) journal_log((g)->journal, PRIORITY_DEBUG, __VA_ARGS__)
 #define info(g, ...) journal_log((g)->journal, PRIORITY_INFO, __VA_ARGS__)
 #define warn(g, ...) journal_log((g)->journal, PRIORITY_WARNING, __VA_ARGS__)
 

@@ -16,6 +16,7 @@
 #include "notify.h"
 
 #define ASKS_PER_TIME 5 /* so often is the kernel asked in the watchdog's time */
+#define TELL_INTERVAL (10 * USEC_PER_SEC) /* a hostile kernel may say that it hangs, and that all the time */
 #define HANGS_AFTER 3   /* such intervals without an answer to what was asked: within the time, with one to spare */
 
 /* A kernel that boots or is on its way down is bounded otherwise, and one that stands still is to. */
@@ -42,8 +43,12 @@ void guest_watchdog_expired(Guest *g) {
                 [WATCHDOG_SHUTDOWN] = "; it is stopped",
                 [WATCHDOG_POWEROFF] = "; it is powered off",
         };
+        uint64_t now = now_usec();
         WatchdogAction action = g->keeper.fd < 0 || g->phase == PHASE_STOPPING || g->suspended ? WATCHDOG_NONE : g->options->watchdog;
 
+        if (g->hang_told > 0 && now - g->hang_told < TELL_INTERVAL)
+                return;
+        g->hang_told = now;
         journal_event(g->journal, PRIORITY_WARNING, EVENT_HANG, "", "The guest's watchdog was not served: it %s%s",
                       g->suspended ? "is suspended" : "hangs, or its daemon does", done[action]);
         if (action != WATCHDOG_NONE)
