@@ -33,6 +33,7 @@
 #include "preflight.h"
 #include "shares.h"
 #include "store.h"
+#include "tree.h"
 #include "umid.h"
 
 #define CONTROL_SOCKET_NAME "control"
@@ -583,6 +584,18 @@ static bool find_guest(Guest *g) {
         return false;
 }
 
+/* systemd keeps the directory over restarts, for a helper that takes over; and leaves it behind when the service is stopped while
+ * it waits for its restart (252). After an end that may be restarted there is nothing to be taken over. (A user of the
+ * guest's own cannot remove the directory itself, but empty it.) Only what is surely the guest's: a helper may be started by
+ * hand anywhere. */
+static void remove_runtime_directory(const Options *o, int status) {
+        bool may_restart = status == STATUS_CRASHED || status == STATUS_HUNG || status == STATUS_OS;
+        const char *slash = strrchr(o->runtime_directory, '/');
+
+        if (may_restart && notify_path() && !o->preserve && slash && streq(slash + 1, o->name))
+                (void) tree_remove(o->runtime_directory);
+}
+
 int guest_run(Options *o, Journal *journal, GuestNext *ret_next) {
         char fields[64];
         Guest g;
@@ -611,5 +624,7 @@ int guest_run(Options *o, Journal *journal, GuestNext *ret_next) {
         (void) snprintf(fields, sizeof(fields), "UML_EXIT_STATUS=%d\n", g.status);
         journal_event(journal, PRIORITY_INFO, EVENT_ENDED, fields, "The helper ends with status %d", g.status);
         release(&g);
+        if (g.next == NEXT_EXIT)
+                remove_runtime_directory(o, g.status);
         return g.status;
 }

@@ -24,6 +24,7 @@ void options_print_help(void) {
               "     --replay=BYTES          How much of a line's last output newcomers are sent\n"
               "     --share=NAME:DIRECTORY  A directory that the guest can mount with hostfs\n"
               "     --optional-disk=ubdN    Leave the disk out if its image does not exist\n"
+              "     --preserve              Leave the runtime directory after a crash\n"
               "     --on-poweroff=ACTION    destroy (the service ends) or restart\n"
               "     --on-reboot=ACTION      restart or destroy\n"
               "     --watchdog=ACTION       none, reset, shutdown or poweroff, when the guest\n"
@@ -50,6 +51,7 @@ enum {
         OPTION_REPLAY,
         OPTION_SHARE,
         OPTION_OPTIONAL_DISK,
+        OPTION_PRESERVE,
         OPTION_ON_POWEROFF,
         OPTION_ON_REBOOT,
         OPTION_WATCHDOG,
@@ -73,6 +75,7 @@ static const struct option long_options[] = {
         {"replay",        required_argument, NULL, OPTION_REPLAY       },
         {"share",         required_argument, NULL, OPTION_SHARE        },
         {"optional-disk", required_argument, NULL, OPTION_OPTIONAL_DISK},
+        {"preserve",      no_argument,       NULL, OPTION_PRESERVE     },
         {"on-poweroff",   required_argument, NULL, OPTION_ON_POWEROFF  },
         {"on-reboot",     required_argument, NULL, OPTION_ON_REBOOT    },
         {"watchdog",      required_argument, NULL, OPTION_WATCHDOG     },
@@ -308,6 +311,9 @@ static int parse_option(Options *o, int option, const char *value, Mistake *m) {
                 return parse_share(o, value, m);
         case OPTION_OPTIONAL_DISK:
                 return parse_optional_disk(o, value, m);
+        case OPTION_PRESERVE:
+                o->preserve = true;
+                return 0;
         case OPTION_ON_POWEROFF:
                 return parse_action(value, &o->on_poweroff, m);
         case OPTION_ON_REBOOT:

@@ -50,6 +50,7 @@ typedef struct Options {
         SharedDirectory shares[DOMAIN_SHARES_MAX];
         size_t n_shares;
         bool optional_disks[DOMAIN_DISKS_MAX];
+        bool preserve; /* the runtime directory stays */
         char **command;   /* all of it, argv[0] too; NULL-terminated */
         char **arguments; /* the end of it, what follows the options; for VERB_RUN the kernel's path, then its arguments */
 

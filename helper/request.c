@@ -7,7 +7,7 @@
 #include "life.h"
 #include "notify.h"
 
-#define RELAYED_TIMEOUT (30 * USEC_PER_SEC) /* of what clients of `control` ask */
+#define RELAYED_TIMEOUT (10 * USEC_PER_SEC) /* of what clients of `control` ask */
 
 const char *request_failure(int result) {
         return result == -ETIMEDOUT ? "it does not answer its mconsole" : result == -ENOTCONN ? "its mconsole is not there" : strerror(-result);

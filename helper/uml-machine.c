@@ -204,6 +204,15 @@ static void join_host(void) {
                 (void) setns(fd, CLONE_NEWNS);
 }
 
+/* systemd makes the guest's runtime directory for this step, too: also if the helper, whose last act that was, has removed
+ * it, and nobody will if the service is stopped before it is started again (252). What somebody needs is not empty. */
+static void remove_empty_directory(void) {
+        const char *directory = getenv("RUNTIME_DIRECTORY");
+
+        if (directory)
+                (void) rmdir(directory);
+}
+
 /* $MAINPID, if it is there still. Signals for the guest would go to whatever it is, and its unit would be stopped. */
 static bool find_helper(Machine *m) {
         const char *text = getenv("MAINPID");
@@ -237,6 +246,8 @@ int main(int argc, char *argv[]) {
         machine_name(m.guest, m.name);
 
         join_host();
+        if (!registers)
+                remove_empty_directory();
         if ((!registers || find_helper(&m)) && connect_bus(&m)) {
                 if (registers)
                         register_guest(&m);

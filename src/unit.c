@@ -49,6 +49,10 @@ static bool dumps_core(LifecycleAction a) {
         return a == LIFECYCLE_COREDUMP_DESTROY || a == LIFECYCLE_COREDUMP_RESTART;
 }
 
+static bool preserves(const Domain *d) {
+        return d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE;
+}
+
 static const char *restart_or_destroy(LifecycleAction a) {
         return lifecycle_action_to_string(restarts(a) ? LIFECYCLE_RESTART : LIFECYCLE_DESTROY);
 }
@@ -118,6 +122,8 @@ static int put_command(FILE *f, const Domain *d, const char *source) {
         if (r < 0)
                 return r;
 
+        if (preserves(d))
+                fputs_unlocked(" \\\n        --preserve", f);
         fputs_unlocked(" \\\n        --", f);
         r = put_kernel_argument(f, d->kernel);
         if (r < 0)
@@ -212,7 +218,7 @@ static void put_lifecycle(FILE *f, const Domain *d) {
         if (restarts(d->on_crash))
                 fputs_unlocked("Restart=on-failure\n", f);
         /* The kernel's working directory is where the host puts its core, unless it is told otherwise. */
-        if (d->on_poweroff == LIFECYCLE_PRESERVE || d->on_reboot == LIFECYCLE_PRESERVE || d->on_crash >= LIFECYCLE_PRESERVE)
+        if (preserves(d))
                 fputs_unlocked("RuntimeDirectoryPreserve=yes\n", f);
         if (dumps_core(d->on_crash))
                 fputs_unlocked("LimitCORE=infinity\n", f);

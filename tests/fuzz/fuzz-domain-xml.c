@@ -17,7 +17,7 @@ static void on_report(void *userdata, Severity severity, unsigned line, unsigned
 
 static bool is_ours(const char *line) {
         static const char *const begins[] = {
-                "", "# ", "[Unit]", "[Service]", "        \"", "        -- \\", "SourcePath=/", "Description=", "RequiresMountsFor=\"/",
+                "", "# ", "[Unit]", "[Service]", "        \"", "        -- \\", "        --preserve \\", "SourcePath=/", "Description=", "RequiresMountsFor=\"/",
                 "Restart=on-failure", "StartLimitIntervalSec=300", "StartLimitBurst=20", "TimeoutStartSec=", "ExecStart=", "Slice=", "User=",
                 "Group=", "SELinuxContext=", "AppArmorProfile=", "Environment=\"TMPDIR=/", "RuntimeDirectoryPreserve=yes", "LimitCORE=infinity",
                 "CoredumpFilter=", "TemporaryFileSystem=/:ro", "BindPaths=", "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_NET_ADMIN CAP_NET_RAW", "DevicePolicy=closed", "ProtectKernelTunables=yes", "TemporaryFileSystem=/dev/shm:mode=1777,size=", "PrivateTmp=yes", "DeviceAllow=", "BindReadOnlyPaths=", "CPUWeight=", "CPUQuota=",

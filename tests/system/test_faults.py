@@ -553,7 +553,9 @@ def two_hundred(manager):
         records = manager.journal('--output=json', f'--since={since}', *(word for unit in units for word in ('-u', unit)))
         records = [json.loads(line) for line in records.splitlines()]
         check_equal(sum('The guest is stopped' in record['MESSAGE'] for record in records), GUESTS * ROUNDS, 'the number of stops')
-        warnings = [record['MESSAGE'] for record in records if int(record['PRIORITY']) <= 4 and 'UML_CONSOLE' not in record]
+        # Linux 6.1 now and then falls over its own feet in the last step of a halt, which harms nothing.
+        warnings = [record['MESSAGE'] for record in records if int(record['PRIORITY']) <= 4 and 'UML_CONSOLE' not in record
+                    and record['MESSAGE'] != 'Kernel panic in the guest: Segfault with no mm']
         check(not warnings, '\n'.join(['warnings:', *warnings[:20]]))
         for guest in guests:
             guest.check_ended_well()

@@ -51,7 +51,7 @@ def drop_in(manager, unit, text):
 def check_silent(guest):
     """Nothing in the journal of the unit since the last start is about machines: the guest and systemd's usual words apart,
     there is nothing at all."""
-    records = guest.manager.journal('--output=json', f'--after-cursor={guest.since}', '-u', guest.unit).splitlines()
+    records = guest.manager.journal('--output=json', f'--since={guest.since}', '-u', guest.unit).splitlines()
     check(records, 'the journal has nothing of the unit')
     for record in map(json.loads, records):
         speaker = record['SYSLOG_IDENTIFIER']
